@@ -1,0 +1,83 @@
+"""Load D2L Brightspace into any dlt destination: versions, courses, class lists, enrollments, logs.
+
+The public names; nothing is imported before it is asked for, so that the command line and the
+sandbox start at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client.auth import (
+        BearerAuth,
+        BrightspaceCredentials,
+        IdKeyAuth,
+        RefreshTokenAuth,
+        ServiceUserAuth,
+    )
+    from .client.errors import (
+        AuthenticationError,
+        BrightspaceError,
+        ConfigurationError,
+        NotFound,
+        PermissionDenied,
+        ProtocolError,
+        RateLimited,
+        ServiceUnavailable,
+    )
+    from .client.paginators import BookmarkPaginator, ObjectListPaginator
+    from .client.tokens import FileTokenStore, TokenStore
+    from .source import d2l_brightspace_source
+
+_HOMES = {
+    "client.auth": (
+        "BearerAuth",
+        "BrightspaceCredentials",
+        "IdKeyAuth",
+        "RefreshTokenAuth",
+        "ServiceUserAuth",
+    ),
+    "client.errors": (
+        "AuthenticationError",
+        "BrightspaceError",
+        "ConfigurationError",
+        "NotFound",
+        "PermissionDenied",
+        "ProtocolError",
+        "RateLimited",
+        "ServiceUnavailable",
+    ),
+    "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
+    "client.tokens": ("FileTokenStore", "TokenStore"),
+    "source": ("d2l_brightspace_source",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "AuthenticationError",
+    "BearerAuth",
+    "BookmarkPaginator",
+    "BrightspaceCredentials",
+    "BrightspaceError",
+    "ConfigurationError",
+    "FileTokenStore",
+    "IdKeyAuth",
+    "NotFound",
+    "ObjectListPaginator",
+    "PermissionDenied",
+    "ProtocolError",
+    "RateLimited",
+    "RefreshTokenAuth",
+    "ServiceUnavailable",
+    "ServiceUserAuth",
+    "TokenStore",
+    "d2l_brightspace_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)

@@ -1,0 +1,1 @@
+"""How to talk to Brightspace: HTTP and its conventions, and no endpoint."""

@@ -1,0 +1,85 @@
+"""What can go wrong with Brightspace, classed by what the user does next.
+
+A message names the route template, the org unit and Brightspace's own words for the refusal. It
+never holds a URL with a query, a body, a row or a secret: messages end up in logs and traces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Where an error happened and what Brightspace said about it."""
+
+    route: str
+    """Route template, such as `lp/(version)/courses/(orgUnitId)`; never a URL."""
+    org_unit_id: int | None = None
+    status: int | None = None
+    """HTTP status, None where no answer arrived."""
+    detail: str | None = None
+    """Brightspace's own `title` and `detail` (`res/apiprop`, ProblemDetails)."""
+
+
+class BrightspaceError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        message: What happened and what to do next.
+        refusal: Where it happened; None for errors that no request is behind.
+    """
+
+    def __init__(self, message: str, refusal: Refusal | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.refusal = refusal
+
+    def __str__(self) -> str:
+        if self.refusal is None:
+            return self.message
+        return f"{self.message} [{describe(self.refusal)}]"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # dlt pickles exceptions with its trace; the default rebuilds from `args` alone.
+        return (type(self), (self.message, self.refusal))
+
+
+class ConfigurationError(BrightspaceError):
+    """A setting is wrong: correct it. Raised before any request."""
+
+
+class AuthenticationError(BrightspaceError):
+    """The credentials are not accepted: log in again or replace them."""
+
+
+class PermissionDenied(BrightspaceError):
+    """The caller may not read this: grant the permission or the OAuth scope it names."""
+
+
+class NotFound(BrightspaceError):
+    """Nothing is there: wrong id, version or slash, or a tool that is switched off."""
+
+
+class RateLimited(BrightspaceError):
+    """Brightspace asks for a longer rest than the settings allow: run again later."""
+
+
+class ServiceUnavailable(BrightspaceError):
+    """Brightspace does not answer, or answers 5xx, after all retries: run again later."""
+
+
+class ProtocolError(BrightspaceError):
+    """Brightspace broke its own contract: a loop, a missing envelope, HTML in place of JSON."""
+
+
+def describe(refusal: Refusal) -> str:
+    """One line that says where an error happened."""
+    parts = [refusal.route]
+    if refusal.org_unit_id is not None:
+        parts.append(f"org unit {refusal.org_unit_id}")
+    if refusal.status is not None:
+        parts.append(f"status {refusal.status}")
+    if refusal.detail:
+        parts.append(f"Brightspace says: {refusal.detail}")
+    return ", ".join(parts)

@@ -1,0 +1,407 @@
+"""The one place where requests to Brightspace are sent.
+
+Every attempt of every request goes through `BrightspaceSession`: version and credential are put
+on at that moment, the origin is pinned, redirects are walked, time and size are capped, the rate
+headers are read, a 401 is cured once, and the answer is judged. dlt's `RESTClient` uses it as its
+`session` and needs no hooks and no retry of its own.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests import PreparedRequest, Request, Response
+
+from .auth import Authenticator
+from .errors import (
+    BrightspaceError,
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    RateLimited,
+    Refusal,
+    ServiceUnavailable,
+)
+from .limits import Limits
+from .pacing import Pacer
+from .pages import Envelope, Page, read_page
+from .paginators import BookmarkPaginator, ObjectListPaginator
+from .transport import OversizedBody, Transport, TransportFailure, same_origin
+from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
+from .versions import Versions
+
+VERSION = "(version)"
+"""Stands for the version in a path, as in D2L's own route tables."""
+RESOURCE_HEADER = "X-Loader-Resource"
+ORG_UNIT_HEADER = "X-Loader-Org-Unit"
+"""What a request is for; `rest_api` fills them in, the session takes them off before sending."""
+SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
+"""Answers that cost one org unit its rows, and not everybody else theirs (DESIGN rule 9)."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """What must be known of a route to send its requests and judge its answers."""
+
+    template: str
+    """Path relative to `/d2l/api/`, the only form of it that error texts show."""
+    expected: Envelope | None = None
+    scope: str | None = None
+    anonymous: bool = False
+    bookmark_field: str | None = None
+    tabulate: Callable[[list[Any]], Any] = list
+    """Makes the table of a page's rows; raises ValueError for rows that cannot be in it."""
+    join: Callable[[list[Any]], Any] = list
+    """Puts such tables one below the other."""
+
+    def tabulated(self, rows: list[Any], where: Refusal) -> Any:
+        """The table of a page's rows.
+
+        Raises:
+            ProtocolError: If a row cannot be in it.
+        """
+        try:
+            return self.tabulate(rows)
+        except ValueError as error:
+            raise ProtocolError(str(error), where) from None
+
+
+class PageResponse(Response):
+    """An answer whose `json()` is the `Page` that was made of its body."""
+
+    def __init__(self, page: Page, url: str, where: Refusal) -> None:
+        super().__init__()
+        self.status_code = 200
+        self.url = url
+        self.page = page
+        self.where = where
+
+    def json(self, **_: Any) -> Page:
+        """The page; the body was decoded when the answer was judged."""
+        return self.page
+
+
+class BrightspaceSession(requests.Session):
+    """Talks to one Brightspace; shared by all threads of a run.
+
+    Args:
+        base_url: `https://host/d2l/api/`, the only origin that sees credentials.
+        authenticator: Puts credentials on requests.
+        transport: Does single exchanges.
+        limits: Retries, waits and sizes.
+        pinned: Versions the user insists on, by product code.
+        routes: What is known of each resource's route, by resource name.
+        sleep: Rests for so many seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        authenticator: Authenticator,
+        transport: Transport,
+        limits: Limits,
+        *,
+        pinned: Mapping[str, str | None] | None = None,
+        routes: Mapping[str, Route] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__()
+        self.headers["User-Agent"] = "d2l-brightspace (dlt source)"
+        self.base_url = base_url
+        self.versions = Versions(self, pinned)
+        self._authenticator = authenticator
+        self._transport = transport
+        self._limits = limits
+        self._routes = dict(routes or {})
+        self._sleep = sleep
+        self._pacer = Pacer(limits.max_wait_seconds, sleep=sleep)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> BrightspaceSession:
+        # rest_api copies its configuration to validate it; a run has one session all the same
+        return self
+
+    def prepare_request(self, request: Request) -> PreparedRequest:
+        """Prepare a request without what requests would add of its own: `~/.netrc`, cookies."""
+        bare = Request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            params=request.params,
+            data=request.data,
+            json=request.json,
+            auth=_no_credential,
+        )
+        return super().prepare_request(bare)
+
+    def merge_environment_settings(self, *_: Any, **__: Any) -> Any:
+        """Nothing: the transport knows proxies and certificates."""
+        return {}
+
+    def close(self) -> None:
+        """Close all connections."""
+        super().close()
+        self._transport.close()
+
+    def get_json(self, path: str, *, anonymous: bool = False, scope: str | None = None) -> Any:
+        """Read one block that belongs to no resource.
+
+        Args:
+            path: Relative to `/d2l/api/`, with `(version)` where the version goes.
+            anonymous: Whether to send no credential.
+            scope: OAuth scope the route asks for, for the error text.
+
+        Raises:
+            BrightspaceError: If the answer is not a block.
+        """
+        return self._block(Request("GET", self.base_url + path), Route(path, None, scope, anonymous))
+
+    def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
+        """Send a block and read the answer; arguments and errors as in `get_json`."""
+        return self._block(
+            Request("POST", self.base_url + path, json=body), Route(path, anonymous=anonymous)
+        )
+
+    def read_list(self, path: str, scope: str, take: Callable[[Any], Any]) -> list[Any]:
+        """Read a paged list that belongs to no resource.
+
+        Args:
+            path: As in `get_json`, with its query.
+            scope: OAuth scope the route asks for, for the error text.
+            take: What to keep of a row; None to keep nothing of it.
+
+        Raises:
+            BrightspaceError: If the list cannot be read to its end.
+        """
+        route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
+        request = self.prepare_request(Request("GET", self.base_url + path))
+        parts: list[list[Any]] = self._pages(request, route, Refusal(route.template)).page.table
+        return list(dict.fromkeys(chain.from_iterable(parts)))
+
+    def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
+        """Send one request of a resource.
+
+        A request for one org unit is answered with the whole list of that org unit, or with a
+        page that says why it is skipped: a list is loaded whole or not at all (DESIGN rule 13).
+
+        Args:
+            request: Prepared; may hold the `X-Loader-` headers and `(version)`.
+
+        Raises:
+            BrightspaceError: If there are no rows in the answer and it is not one org unit's.
+        """
+        resource = request.headers.pop(RESOURCE_HEADER, "")
+        org_unit = request.headers.pop(ORG_UNIT_HEADER, "")
+        route = self._routes.get(resource) or Route(urlsplit(request.url or "").path)
+        where = Refusal(route.template, int(org_unit) if org_unit.isdigit() else None)
+        if org_unit == "0":
+            return self._empty(request, route, where)
+        if not org_unit:
+            return self._pages(request, route, where, at_least=_ROWS_AT_ONCE)
+        try:
+            return self._pages(request, route, where)
+        except SKIPPABLE as error:
+            return PageResponse(Page([], skipped=error), request.url or "", where)
+
+    def _empty(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
+        response = PageResponse(Page([]), request.url or "", where)
+        response.page.table = route.tabulated([], where)
+        return response
+
+    def _pages(
+        self,
+        request: PreparedRequest,
+        route: Route,
+        where: Refusal,
+        at_least: float = float("inf"),
+    ) -> PageResponse:
+        """Read on until there are enough rows or no more; gives the last page, with all rows.
+
+        One table of many rows is much cheaper to hand to dlt than many tables of a few.
+        """
+        paginator = (BookmarkPaginator if route.expected == "bookmark" else ObjectListPaginator)(
+            route.bookmark_field
+        )
+        step = Request("GET", request.url)
+        paginator.init_request(step)
+        parts: list[Any] = []
+        rows = 0
+        while True:
+            response = self._page(request, route, where)
+            page = response.page
+            if page.bookmark_lost and not parts:
+                page.table = route.tabulated([], where)
+                return response  # the caller's bookmark, so the caller's paginator finds a way
+            paginator.update_state(response)
+            paginator.update_request(step)
+            if paginator.begins_again:
+                parts, rows = [], 0
+            else:
+                parts.append(route.tabulated(page.rows, where))
+                rows += len(page.rows)
+            if not paginator.has_next_page or rows >= at_least:
+                page.table = route.join(parts)
+                return response
+            request = self.prepare_request(step)
+
+    def _page(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
+        url = request.url or ""
+        try:
+            body, url = self._ask(request, route, where)
+        except (NotFound, ProtocolError) as error:
+            if not _bookmark_may_be_lost(url, error):
+                raise
+            return PageResponse(Page([], bookmark_lost=True), url, where)
+        return PageResponse(read_page(body, route.expected, where), url, where)
+
+    def _block(self, request: Request, route: Route) -> Any:
+        return self._ask(self.prepare_request(request), route, Refusal(route.template))[0]
+
+    def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
+        """Send until there is an answer to take; gives its body and its URL."""
+        patience = _Patience(self._limits)
+        while True:
+            sent: PreparedRequest | None = None
+            try:
+                with self._pacer.turn():
+                    sent, response = self._walk(request, route, where)
+                    self._pacer.observe(response.headers)
+                verdict = judge(response, where, route.scope)
+            except TransportFailure as failure:
+                verdict = Retry(ServiceUnavailable(f"No answer: {failure.reason}", where))
+            if isinstance(verdict, Accept):
+                return verdict.body, response.url
+            self._get_over(verdict, sent, patience, where)
+
+    def _get_over(
+        self, verdict: Verdict, sent: PreparedRequest | None, patience: _Patience, where: Refusal
+    ) -> None:
+        """Do what makes another try worth it, or raise."""
+        if isinstance(verdict, Retry):
+            self._sleep(patience.rest_before_retry(verdict.error))
+        elif isinstance(verdict, Wait):
+            self._pacer.hold_all(patience.rest_asked_for(verdict.seconds, where))
+        elif isinstance(verdict, RenewCredential):
+            patience.once("renewal", verdict.error)
+            if sent is None or not self._authenticator.renew(sent):
+                raise verdict.error
+        elif isinstance(verdict, CorrectClock):
+            patience.once("clock", verdict.error)
+            if not self._authenticator.learn_server_time(verdict.server_time):
+                raise verdict.error
+        elif isinstance(verdict, Fail):
+            raise verdict.error
+
+    def _walk(
+        self, request: PreparedRequest, route: Route, where: Refusal
+    ) -> tuple[PreparedRequest, Response]:
+        """Send a request and follow redirects within the origin, with credentials anew each."""
+        sent = self._ready(request, request.url or "", route)
+        for _ in range(_REDIRECTS):
+            try:
+                response = self._transport.exchange(sent)
+            except OversizedBody:
+                raise ProtocolError(
+                    f"The answer is larger than {self._limits.max_body_megabytes:g} MB; if that "
+                    "is right, raise `limits.max_body_megabytes`",
+                    where,
+                ) from None
+            if not response.is_redirect:
+                return sent, response
+            target = urljoin(response.url, response.headers["Location"])
+            if not same_origin(target, self.base_url):
+                raise ProtocolError(
+                    "Redirected to another host or scheme, which is not followed; check the "
+                    "`host` setting",
+                    where,
+                )
+            sent = self._ready(request, target, route)
+        raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
+
+    def _ready(self, request: PreparedRequest, url: str, route: Route) -> PreparedRequest:
+        if not same_origin(url, self.base_url):
+            raise ProtocolError(
+                "The link leads to another host or scheme, where credentials are not sent",
+                Refusal(route.template),
+            )
+        ready = request.copy()
+        ready.hooks = requests.hooks.default_hooks()
+        ready.url = self._with_version(url)
+        if not route.anonymous:
+            self._authenticator.authenticate(ready)
+        return ready
+
+    def _with_version(self, url: str) -> str:
+        if VERSION not in url:
+            return url
+        head, tail = url.split(VERSION, 1)
+        return head + self.versions.spoken(head.rstrip("/").rsplit("/", 1)[1]) + tail
+
+
+class _Patience:
+    """How often and how long one request has been tried."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._attempts = 0
+        self._rests = 0
+        self._rested = 0.0
+        self._used: set[str] = set()
+
+    def rest_before_retry(self, error: BrightspaceError) -> float:
+        self._attempts += 1
+        if self._attempts >= self._limits.max_attempts:
+            raise error
+        return self._backoff(self._attempts)
+
+    def rest_asked_for(self, seconds: float | None, where: Refusal) -> float:
+        self._rests += 1
+        rest = max(seconds or 0.0, self._backoff(self._rests) if not seconds else 0.0)
+        self._rested += rest
+        if self._rests > _RESTS or self._rested > self._limits.max_wait_seconds:
+            raise RateLimited(
+                f"Brightspace asks for a longer rest than the {self._limits.max_wait_seconds:g} s "
+                "that `limits.max_wait_seconds` allows; run again later or raise it",
+                where,
+            )
+        return rest
+
+    def once(self, remedy: str, error: BrightspaceError) -> None:
+        if remedy in self._used:
+            raise error
+        self._used.add(remedy)
+
+    def _backoff(self, failures: int) -> float:
+        longest = min(
+            self._limits.backoff_seconds * 2.0 ** (failures - 1), self._limits.max_wait_seconds
+        )
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
+
+
+def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:
+    # `basic/apicall`, "Missing bookmarks": a call fails when the bookmarked item was deleted
+    status = error.refusal.status if error.refusal else None
+    return status in (400, 404) and "bookmark=" in urlsplit(url).query
+
+
+def _taken(take: Callable[[Any], Any], rows: list[Any]) -> list[Any]:
+    try:
+        return [one for row in rows if (one := take(row)) is not None]
+    except (KeyError, TypeError):
+        raise ValueError("A row lacks a field that the loader needs") from None
+
+
+def _no_credential(request: PreparedRequest) -> PreparedRequest:
+    return request
+
+
+_REDIRECTS = 5
+_RESTS = 30
+_ROWS_AT_ONCE = 10_000

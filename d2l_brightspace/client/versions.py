@@ -1,0 +1,110 @@
+"""API versions: what a tenant supports, and which one to speak.
+
+All four version actions of `res/apiprop` ("Versions") are anonymous.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from .errors import ConfigurationError, NotFound
+
+WRITTEN_FOR: Mapping[str, str] = {"lp": "1.62", "le": "1.98", "bas": "1.6"}
+"""Newest version of each product whose fields the endpoint declarations know."""
+
+
+class GetsJson(Protocol):
+    """What sends the version requests; the session does."""
+
+    def get_json(self, path: str, *, anonymous: bool = False) -> Any:
+        """Read one block."""
+
+    def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
+        """Send a block and read the answer."""
+
+
+class Versions:
+    """The version actions, and the negotiation that each run does once.
+
+    Args:
+        http: Sends the requests.
+        pinned: Versions the user insists on, by product code.
+    """
+
+    def __init__(self, http: GetsJson, pinned: Mapping[str, str | None] | None = None) -> None:
+        self._http = http
+        self._pinned = {product: v for product, v in (pinned or {}).items() if v}
+        self._lock = threading.Lock()
+        self._supported: dict[str, list[str]] | None = None
+
+    def all_products(self) -> list[dict[str, Any]]:
+        """Every product and its versions: `GET /d2l/api/versions/` → `ProductVersions[]`."""
+        return list(self._http.get_json("versions/", anonymous=True))
+
+    def product(self, product: str) -> dict[str, Any]:
+        """One product: `GET /d2l/api/(productCode)/versions/` → `ProductVersions`."""
+        return dict(self._http.get_json(f"{product}/versions/", anonymous=True))
+
+    def product_version(self, product: str, version: str) -> dict[str, Any]:
+        """One version: `GET /d2l/api/(productCode)/versions/(version)` → `SupportedVersion`."""
+        return dict(self._http.get_json(f"{product}/versions/{version}", anonymous=True))
+
+    def check(self, wanted: Sequence[tuple[str, str]]) -> dict[str, Any]:
+        """Several at once: `POST /d2l/api/versions/check` → `BulkSupportedVersionResponse`.
+
+        Args:
+            wanted: Pairs of product code and version.
+        """
+        body = [{"ProductCode": product, "Version": version} for product, version in wanted]
+        return dict(self._http.post_json("versions/check", body, anonymous=True))
+
+    def spoken(self, product: str) -> str:
+        """The version this run speaks: the pinned one, else the newest that both sides know.
+
+        Asks the tenant on the first call of the run only.
+
+        Raises:
+            ConfigurationError: If the tenant does not support the pinned version.
+            NotFound: If tenant and package have no version in common.
+        """
+        supported = self._supported_by_tenant().get(product.lower(), [])
+        pinned = self._pinned.get(product)
+        if pinned is not None:
+            if pinned not in supported:
+                raise ConfigurationError(
+                    f"Setting `{product}_version` is {pinned}, which this Brightspace does not "
+                    f"support. It supports: {', '.join(sorted(supported, key=number)) or 'none'}."
+                )
+            return pinned
+        ceiling = number(WRITTEN_FOR[product])
+        common = [version for version in supported if number(version) <= ceiling]
+        if not common:
+            raise NotFound(
+                f"This Brightspace supports no version of `{product}` up to "
+                f"{WRITTEN_FOR[product]}, the newest this package was written for; it supports: "
+                f"{', '.join(supported) or 'none'}. Set `{product}_version` to one of these."
+            )
+        return max(common, key=number)
+
+    def _supported_by_tenant(self) -> dict[str, list[str]]:
+        with self._lock:
+            if self._supported is None:
+                self._supported = {
+                    # product codes come back in mixed case (`eP`)
+                    str(block["ProductCode"]).lower(): [
+                        version for version in block["SupportedVersions"] if _is_number(version)
+                    ]
+                    for block in self.all_products()
+                }
+            return self._supported
+
+
+def number(version: str) -> tuple[int, ...]:
+    """A version to compare by: 1.9 comes before 1.10."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def _is_number(version: object) -> bool:
+    return isinstance(version, str) and all(part.isdigit() for part in version.split("."))

@@ -1,0 +1,118 @@
+"""Which courses a run reads: those asked for, or all that the caller can see."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from .client.errors import NotFound, PermissionDenied
+from .client.session import BrightspaceSession
+from .settings import CoursesFrom
+from .tables import CHUNK, ORG_UNIT_ID, ORG_UNIT_IDS_CSV, Chunk
+
+logger = logging.getLogger(__name__)
+
+COURSE_OFFERING = "Course Offering"
+"""`Type.Code` of a course; its number is the tenant's own (API reference, 6.1)."""
+NO_ORG_UNIT = 0
+"""Stands in when there is no course, so that the tables come into being all the same."""
+_CHUNK_SIZE = 100
+_BATCH_SIZE = 25
+"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`."""
+
+
+class CourseOfferings:
+    """Finds the course offerings of a run.
+
+    Args:
+        session: Sends the requests.
+        org_unit_ids: The courses asked for; None for every one the caller can see.
+        found_in: Where to look for them.
+    """
+
+    def __init__(
+        self,
+        session: BrightspaceSession,
+        org_unit_ids: Sequence[int] | None,
+        found_in: CoursesFrom = "auto",
+    ) -> None:
+        self._session = session
+        self._org_unit_ids = org_unit_ids
+        self._found_in = found_in
+
+    def chunks(self) -> Iterator[list[dict[str, Any]]]:
+        """Org units in groups, as the parent rows of `rest_api` children."""
+        run = uuid.uuid4().hex
+        ids = iter(self.ids() or [NO_ORG_UNIT])
+        number = 0
+        group = list(islice(ids, _CHUNK_SIZE))
+        while group:
+            following = list(islice(ids, _CHUNK_SIZE))
+            chunk = Chunk(run, number, len(group), last=not following)
+            yield [{ORG_UNIT_ID: one, CHUNK: chunk} for one in group]
+            group, number = following, number + 1
+
+    def ids(self) -> list[int]:
+        """Org unit ids of the courses.
+
+        Raises:
+            BrightspaceError: If they cannot be listed.
+        """
+        if self._org_unit_ids is not None:
+            return list(self._org_unit_ids)
+        if self._found_in == "my_enrollments":
+            return self._my_courses()
+        try:
+            return self._courses_of_org_structure()
+        except PermissionDenied:
+            if self._found_in == "org_structure":
+                raise
+            logger.warning(
+                "The org structure may not be read: loading the caller's own courses only "
+                "(my_enrollments)"
+            )
+            return self._my_courses()
+
+    def _courses_of_org_structure(self) -> list[int]:
+        return self._session.read_list(
+            f"lp/(version)/orgstructure/?orgUnitType={self._course_type_id()}",
+            scope="organizations:organization:read",
+            take=lambda row: int(row["Identifier"]),
+        )
+
+    def _my_courses(self) -> list[int]:
+        return self._session.read_list(
+            "lp/(version)/enrollments/myenrollments/",
+            scope="enrollment:own_enrollment:read",
+            take=lambda row: (
+                int(row["OrgUnit"]["Id"])
+                if row["OrgUnit"]["Type"]["Code"] == COURSE_OFFERING
+                else None
+            ),
+        )
+
+    def _course_type_id(self) -> int:
+        types = self._session.get_json("lp/(version)/outypes/", scope="core:*:*")
+        for block in types:
+            if COURSE_OFFERING in (block.get("Code"), block.get("Name")):
+                return int(block["Id"])
+        raise NotFound(
+            f"No org unit type is called {COURSE_OFFERING!r}; set `org_unit_ids`, or "
+            'course_offerings_from = "my_enrollments"'
+        )
+
+
+def batches(org_units: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The org units of one chunk in batches of comma-separated ids."""
+    groups = [org_units[at : at + _BATCH_SIZE] for at in range(0, len(org_units), _BATCH_SIZE)]
+    chunk: Chunk = org_units[0][CHUNK]
+    yield [
+        {
+            ORG_UNIT_IDS_CSV: ",".join(str(one[ORG_UNIT_ID]) for one in group),
+            CHUNK: Chunk(chunk.run, chunk.number, len(groups), chunk.last),
+        }
+        for group in groups
+    ]

@@ -1,0 +1,49 @@
+"""The form of an endpoint declaration: a plain `rest_api` resource and what dlt cannot say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dlt.sources.rest_api.typing import EndpointResource
+
+Paging = Literal["bookmark", "object_list", "array", "object"]
+"""The envelope D2L documents for a route: `PagingInfo`/`Items`, `Next`/`Objects`, bare, single."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One readable route of Brightspace and the table it fills.
+
+    The path of `resource` is relative to `/d2l/api/{product}/(version)/`, slashes exactly as D2L
+    writes them. A path that names `{resources.course_offerings.org_unit_id}` is read once for
+    each course; with a `merge_key` its rows then replace those of that org unit as a whole.
+    """
+
+    resource: EndpointResource
+    paging: Paging
+    description: str
+    """One line for a reader of the schema: what one row is. rest_api has no key for it."""
+    product: Literal["lp", "le", "bas"] | None = None
+    """Product code that the version belongs to; None for routes outside any product."""
+    scope: str | None = None
+    """OAuth2 scope the route asks for; None where it may be called anonymously."""
+    bookmark_field: str | None = None
+    """The row's field that D2L documents as the bookmark; None where bookmarks are opaque."""
+
+    @property
+    def name(self) -> str:
+        """Name of the resource and of its table."""
+        return str(self.resource["name"])
+
+    @property
+    def path(self) -> str:
+        """Path relative to `/d2l/api/`, with `(version)` where the version goes."""
+        endpoint = self.resource["endpoint"]
+        path = endpoint if isinstance(endpoint, str) else str(endpoint["path"])
+        return f"{self.product}/(version)/{path}" if self.product else path
+
+    @property
+    def route(self) -> str:
+        """The path as D2L's route table writes it, for messages."""
+        return self.path.replace("{resources.course_offerings.org_unit_id}", "(orgUnitId)")

@@ -1,0 +1,319 @@
+"""Blocks to typed columns: decoded JSON rows become Arrow tables by the declared columns.
+
+A table has every declared column in its declared type, whatever JSON type arrived and however
+many rows are null. Fields that nobody declared travel along as JSON text under a prefix until
+`settle_undeclared` gives them a name and a type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from itertools import chain
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from dlt.common.json import json
+from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+
+UNDECLARED = "undeclared:"
+"""Prefix of columns whose fields no endpoint declares; their values are JSON text."""
+_NESTING = "__"
+_MISFITS = (ValueError, TypeError, OverflowError, KeyError)
+_INT64 = range(-(2**63), 2**63)
+
+
+class UnexpectedValue(ValueError):
+    """A documented field holds what cannot be of its type; names the field, never the value."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table, and how many rows had to stay out of it."""
+
+    table: pa.Table
+    keyless: int = 0
+    """Rows left out because a key field was missing."""
+
+
+class Tabulator:
+    """Makes tables of the blocks of one endpoint.
+
+    Args:
+        columns: Declared columns, by source field name; nested fields as `Parent__Child`.
+        keys: Names of the key fields; a row that lacks one is counted and left out.
+    """
+
+    def __init__(self, columns: TTableSchemaColumns, keys: Sequence[str]) -> None:
+        self.keys = keys
+        self._tree = _tree(columns)
+        self._types = {name: hint["data_type"] for name, hint in columns.items()}
+        self.schema = pa.schema([_field(name, hint) for name, hint in columns.items()])
+
+    def __call__(self, blocks: list[dict[str, Any]]) -> Rows:
+        """Make a table.
+
+        Args:
+            blocks: Decoded JSON objects.
+
+        Raises:
+            UnexpectedValue: If a documented field cannot be converted to its type.
+        """
+        values: dict[str, list[Any]] = {}
+        _collect(blocks, self._tree, "", values)
+        arrays = [to_array(name, values.pop(name), kind) for name, kind in self._types.items()]
+        fields = list(self.schema)
+        for name, column in values.items():
+            arrays.append(pa.array([_json_text(value) for value in column], pa.string()))
+            fields.append(pa.field(UNDECLARED + name, pa.string()))
+        return self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
+
+    def _with_keys(self, table: pa.Table) -> Rows:
+        mask = None
+        for key in self.keys:
+            if table.column(key).null_count:
+                valid = pc.is_valid(table.column(key))
+                mask = valid if mask is None else pc.and_(mask, valid)
+        if mask is None:
+            return Rows(table)
+        kept = table.filter(mask)
+        return Rows(kept, table.num_rows - kept.num_rows)
+
+
+def concat(parts: Iterable[Rows]) -> Rows:
+    """Put tables of one endpoint one below the other; columns missing in one become null."""
+    parts = list(parts)
+    if len(parts) == 1:
+        return parts[0]
+    table = pa.concat_tables([part.table for part in parts], promote_options="default")
+    return Rows(table, sum(part.keyless for part in parts))
+
+
+def add_constant(table: pa.Table, name: str, value: Any, kind: pa.DataType) -> pa.Table:
+    """Put a column that has one value in front of the others."""
+    column = pa.repeat(pa.scalar(value, kind), table.num_rows)
+    return table.add_column(0, pa.field(name, kind, nullable=False), column)
+
+
+def settle_undeclared(
+    table: pa.Table, known: Mapping[str, str], normalize: Callable[[str], str]
+) -> pa.Table:
+    """Give fields that nobody declared a column of an inferred type.
+
+    A value that does not fit the type the column already has goes to `<field>__v_text`, as dlt
+    does it; a field whose column name is taken by another gets `_undeclared` appended.
+
+    Args:
+        table: May hold columns under the `undeclared:` prefix.
+        known: Data types of the columns the destination has, by normalized name.
+        normalize: Source field name to column name.
+    """
+    settled = {name: table.column(name) for name in table.schema.names if not _is_raw(name)}
+    taken = {normalize(name) for name in settled}
+    fields = [table.schema.field(name) for name in settled]
+    for raw in sorted(filter(_is_raw, table.schema.names)):
+        name = raw.removeprefix(UNDECLARED)
+        if normalize(name) in taken or name.startswith("_dlt"):
+            name = f"{name.lstrip('_')}_undeclared"
+        taken.add(normalize(name))
+        values = [None if text is None else json.loads(text) for text in table[raw].to_pylist()]
+        for column, array in _settle(name, values, known.get(normalize(name))).items():
+            fields.append(pa.field(column, array.type))
+            settled[column] = array
+    return pa.table(list(settled.values()), schema=pa.schema(fields))
+
+
+def to_array(name: str, values: list[Any], data_type: str) -> pa.Array:
+    """Make a column of values of any JSON type.
+
+    Args:
+        name: Field name for the error text.
+        values: Decoded JSON values.
+        data_type: dlt data type.
+
+    Raises:
+        UnexpectedValue: If a value cannot be of that type.
+    """
+    kinds = set(map(type, values)) - {type(None)}
+    arrow = _ARROW[data_type]
+    if kinds <= _AT_ONCE[data_type]:
+        if data_type == "bigint" and kinds == {str} or data_type == "timestamp":
+            try:
+                return pa.array(values, pa.string()).cast(arrow)
+            except pa.ArrowInvalid:
+                pass  # an empty string, a seventh digit: one by one
+        else:
+            try:
+                return pa.array(values, arrow)
+            except (OverflowError, pa.ArrowInvalid):
+                pass
+    convert = _CONVERT[data_type]
+    try:
+        return pa.array([None if value is None else convert(value) for value in values], arrow)
+    except _MISFITS:
+        raise UnexpectedValue(
+            f"The field {name.replace(_NESTING, '.')} holds a value that is no {data_type}"
+        ) from None
+
+
+def _settle(name: str, values: list[Any], known: str | None) -> dict[str, pa.Array]:
+    data_type = known if known in _CONVERT else _infer(values)
+    if data_type is None:
+        return {}
+    fitting: list[Any] = []
+    others: list[str | None] = []
+    for value in values:
+        try:
+            fitting.append(None if value is None else _CONVERT[data_type](value))
+            others.append(None)
+        except _MISFITS:
+            fitting.append(None)
+            others.append(_text(value))
+    found = {name: to_array(name, fitting, data_type)}
+    if any(other is not None for other in others):
+        found[f"{name}__v_text"] = pa.array(others, pa.string())
+    return found
+
+
+def _infer(values: list[Any]) -> str | None:
+    kinds = set(map(type, values)) - {type(None)}
+    if not kinds:
+        return None
+    if kinds == {bool}:
+        return "bool"
+    if kinds == {int}:
+        return "bigint" if all(v is None or v in _INT64 for v in values) else "text"
+    if kinds <= {int, float}:
+        return "double"
+    return "text"
+
+
+def _collect(
+    blocks: Sequence[Mapping[str, Any]], tree: _Tree, prefix: str, values: dict[str, list[Any]]
+) -> None:
+    for field, subtree in tree.items():
+        column = [block.get(field) for block in blocks]
+        if subtree is None:
+            values[prefix + field] = column
+        else:
+            nested = [_block(value, prefix + field) for value in column]
+            _collect(nested, subtree, prefix + field + _NESTING, values)
+    for field in set(chain.from_iterable(blocks)) - tree.keys():
+        values[prefix + field] = [block.get(field) for block in blocks]
+
+
+def _block(value: Any, name: str) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise UnexpectedValue(f"The field {name.replace(_NESTING, '.')} is no block")
+    return value
+
+
+_Tree = dict[str, Any]
+"""Field name → None for a leaf, or the tree of the nested block."""
+
+
+def _tree(columns: Iterable[str]) -> _Tree:
+    tree: _Tree = {}
+    for name in columns:
+        *parents, leaf = name.split(_NESTING)
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[leaf] = None
+    return tree
+
+
+def _field(name: str, hint: TColumnSchema) -> pa.Field:
+    return pa.field(name, _ARROW[hint["data_type"]], nullable=hint.get("nullable", True))
+
+
+def _is_raw(name: str) -> bool:
+    return name.startswith(UNDECLARED)
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError
+    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
+        raise TypeError
+    number = int(value)
+    if number not in _INT64:
+        raise OverflowError
+    return number
+
+
+def _optional_integer(value: Any) -> int | None:
+    return None if value == "" else _integer(value)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError
+    return None if value == "" else float(value)
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, str):
+        value = value.lower()
+    return {"true": True, "false": False, 1: True, 0: False}[value]
+
+
+def _timestamp(value: Any) -> datetime | None:
+    if value == "":
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        # `basic/apicall`: some date-times are UnixTimestamps
+        return datetime.fromtimestamp(value, timezone.utc)
+    parts = _ISO_8601.fullmatch(value)
+    if parts is None:
+        raise ValueError
+    day_time, fraction, zone = parts.groups()
+    digits = (fraction or "").ljust(6, "0")[:6]
+    zone = "+00:00" if zone in (None, "Z", "z") else zone
+    moment = datetime.fromisoformat(f"{day_time.replace(' ', 'T')}.{digits}{zone}")
+    return moment.astimezone(timezone.utc)
+
+
+_ISO_8601 = re.compile(
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?"
+)
+_ARROW: dict[str, pa.DataType] = {
+    "bigint": pa.int64(),
+    "text": pa.string(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "json": pa.string(),
+}
+_AT_ONCE: dict[str, frozenset[type]] = {
+    "bigint": frozenset({int}) | frozenset({str}),
+    "text": frozenset({str}),
+    "double": frozenset({int, float}),
+    "bool": frozenset({bool}),
+    "timestamp": frozenset({str}),
+    "json": frozenset(),
+}
+"""JSON types that Arrow converts as a whole column; anything else goes value by value."""
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "bigint": _optional_integer,
+    "text": _text,
+    "double": _number,
+    "bool": _boolean,
+    "timestamp": _timestamp,
+    "json": json.dumps,
+}

@@ -1,0 +1,13 @@
+"""A small, complete, deterministic Brightspace to try things against, on loopback only.
+
+It imports nothing of ours from outside this folder: it is written from the API reference alone, so
+that it checks the client instead of mirroring it.
+"""
+
+from __future__ import annotations
+
+from .server import Sandbox
+from .settings import SandboxSettings
+from .world import World
+
+__all__ = ["Sandbox", "SandboxSettings", "World"]

@@ -1,0 +1,66 @@
+"""The sandbox's own routes, for people at a shell: look inside and change things while it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from .credentials import credentials
+from .truth import count
+from .world import World
+
+if TYPE_CHECKING:
+    from .app import State
+
+Change = Callable[[World, dict[str, Any]], object]
+
+_CHANGES: dict[str, Change] = {
+    "unenroll": lambda world, ask: world.unenroll(ask["orgUnitId"], ask["userId"]),
+    "enroll": lambda world, ask: world.enroll(ask["orgUnitId"], ask["userId"]),
+    "empty-course": lambda world, ask: world.empty_course(ask["orgUnitId"]),
+    "forbid": lambda world, ask: world.forbid(ask["orgUnitId"]),
+    "allow": lambda world, ask: world.allow(ask["orgUnitId"]),
+    "log-messages": lambda world, ask: world.add_log_messages(ask["count"]),
+}
+
+
+def control_routes(state: State) -> list[Route]:
+    """Return the routes below /sandbox."""
+
+    async def truth(_request: Request) -> Response:
+        return JSONResponse(count(state.world))
+
+    async def requests(_request: Request) -> Response:
+        return JSONResponse(state.journal[:])
+
+    async def show_credentials(request: Request) -> Response:
+        return JSONResponse(credentials(state, str(request.base_url.replace(path=""))))
+
+    routes = [
+        Route("/truth", truth),
+        Route("/requests", requests),
+        Route("/credentials", show_credentials),
+    ]
+    changes = [
+        Route(f"/{name}", _changing(state, change), methods=["POST"])
+        for name, change in _CHANGES.items()
+    ]
+    return routes + changes
+
+
+def _changing(state: State, change: Change) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        try:
+            change(state.world, json.loads(await request.body()))
+        except KeyError as error:
+            return JSONResponse({"error": f"not there: {error.args[0]}"}, 404)
+        except (TypeError, ValueError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(count(state.world))
+
+    return answer

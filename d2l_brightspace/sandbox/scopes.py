@@ -1,0 +1,55 @@
+"""D2L's scope language: `<group>:<resource>:<action>`, each part `*` or a comma list."""
+
+from __future__ import annotations
+
+from itertools import product
+
+CORE = "core:*:*"  # for routes without a scope of their own (reference 1a, "Scopes")
+OFFERED = (
+    CORE,
+    "enrollment:orgunit:read",
+    "enrollment:own_enrollment:read",
+    "organizations:organization:read",
+    "orgunits:course:read",
+    "role:detail:read",
+    "users:own_profile:read",
+    "users:profile:read",
+    "users:userdata:read",
+)
+EVERY_SCOPE = " ".join(OFFERED)
+
+
+def covers(granted: str, required: str) -> bool:
+    """Tell whether the granted scopes hold one of the required ones (both separated by blanks)."""
+    return any(_is_within(want, have) for want, have in product(required.split(), granted.split()))
+
+
+def intersect(requested: str, registered: str) -> str:
+    """Return what both sides name: an application gets no scope it was not registered for."""
+    both = (_common(want, have) for want, have in product(requested.split(), registered.split()))
+    return " ".join(dict.fromkeys(scope for scope in both if scope))
+
+
+def _is_within(required: str, granted: str) -> bool:
+    wanted, held = required.split(":"), granted.split(":")
+    return len(wanted) == len(held) and all(
+        have == "*" or set(want.split(",")) <= set(have.split(","))
+        for want, have in zip(wanted, held, strict=True)
+    )
+
+
+def _common(left: str, right: str) -> str | None:
+    lefts, rights = left.split(":"), right.split(":")
+    if len(lefts) != len(rights):
+        return None
+    parts = [_common_part(one, other) for one, other in zip(lefts, rights, strict=True)]
+    return ":".join(part for part in parts if part) if all(parts) else None
+
+
+def _common_part(left: str, right: str) -> str:
+    if left == "*":
+        return right
+    if right == "*":
+        return left
+    rights = right.split(",")
+    return ",".join(part for part in left.split(",") if part in rights)

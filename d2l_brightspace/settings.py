@@ -1,0 +1,202 @@
+"""The settings of the source, checked before the first request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration.specs import BaseConfiguration
+
+from .client.auth import is_loopback
+from .client.errors import ConfigurationError
+
+SECTION = "d2l_brightspace_source"
+"""Settings live in `[sources.d2l_brightspace_source]`."""
+
+LOG_LEVELS = ("Debug", "Info", "Warn", "Error", "Fatal")
+
+
+@configspec
+class LogFilter(BaseConfiguration):
+    """Which log messages to load: section `[sources.d2l_brightspace_source.logging]`.
+
+    The filters are ANDed by Brightspace (`res/apiprop`, "Logging").
+    """
+
+    __section__: ClassVar[str] = "logging"
+
+    log_level: str | None = None
+    """Levels to load, separated by commas, each exactly that level: `Error,Fatal`."""
+    search: str | None = None
+    """Only messages that contain this text."""
+    logger_assembly: str | None = None
+    """Only messages of this assembly."""
+    user_id: int | None = None
+    """Only messages about this user."""
+    org_unit_id: int | None = None
+    """Only messages about this org unit."""
+    message_group_id: int | None = None
+    """Only messages of this group."""
+    include_traces: bool = False
+    """Load stack traces as well."""
+    overlap_minutes: float = 60.0
+    """How far each run goes back before the newest message it has, for those written late."""
+
+    def on_resolved(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigurationError: If a level is unknown or the overlap is negative.
+        """
+        for level in (self.log_level or "").split(","):
+            if level and level.strip() not in LOG_LEVELS:
+                raise ConfigurationError(
+                    f"Setting `logging.log_level` holds {level.strip()!r}; the levels are "
+                    f"{', '.join(LOG_LEVELS)}. Example: log_level = \"Error,Fatal\"."
+                )
+        if self.overlap_minutes < 0:
+            raise ConfigurationError(
+                "Setting `logging.overlap_minutes` is negative. Example: overlap_minutes = 60."
+            )
+
+    def parameters(self) -> dict[str, Any]:
+        """The query parameters of the logging routes, only those that are set."""
+        levels = ",".join(level.strip() for level in (self.log_level or "").split(",") if level)
+        parameters = {
+            "logLevel": levels or None,
+            "search": self.search,
+            "loggerAssembly": self.logger_assembly,
+            "userId": self.user_id,
+            "orgUnitId": self.org_unit_id,
+            "messageGroupId": self.message_group_id,
+        }
+        return {name: value for name, value in parameters.items() if value is not None}
+
+
+CoursesFrom = Literal["auto", "org_structure", "my_enrollments"]
+
+
+@configspec
+class Options(BaseConfiguration):
+    """What the source's signature has no room for: section `[sources.d2l_brightspace_source]`."""
+
+    course_offerings_from: CoursesFrom = "auto"
+    """Where the list of courses comes from; `auto` is the org structure where it may be read."""
+
+    def on_resolved(self) -> None:
+        """Check the value.
+
+        Raises:
+            ConfigurationError: If it is none of the three.
+        """
+        if self.course_offerings_from not in ("auto", "org_structure", "my_enrollments"):
+            raise ConfigurationError(
+                f"Setting `course_offerings_from` is {self.course_offerings_from!r}; it can be "
+                '"auto", "org_structure" or "my_enrollments".'
+            )
+
+
+def resolve(spec: Any) -> Any:
+    """Fill a configuration from `[sources.d2l_brightspace_source]` and the environment."""
+    return resolve_configuration(spec, sections=("sources", SECTION))
+
+
+def base_url(host: str) -> str:
+    """The API root of a host.
+
+    Args:
+        host: `school.brightspace.com`; a scheme is accepted, `http://` on loopback only.
+
+    Returns:
+        `https://school.brightspace.com/d2l/api/`.
+
+    Raises:
+        ConfigurationError: If it is no host, or plain HTTP to another machine.
+    """
+    text = host.strip() if isinstance(host, str) else ""
+    parts = urlsplit(text if "://" in text else f"https://{text}")
+    if not parts.hostname or "@" in parts.netloc or parts.path not in ("", "/") or parts.query:
+        raise ConfigurationError(
+            f'Setting `host` is no host name. Example: host = "school.brightspace.com" in '
+            f"[sources.{SECTION}] of .dlt/config.toml; without path, user or query."
+        )
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise ConfigurationError(
+            "Setting `host` asks for plain HTTP; Brightspace is called over HTTPS "
+            '(http:// works for 127.0.0.1 only). Example: host = "school.brightspace.com".'
+        )
+    return f"{parts.scheme}://{parts.netloc}/d2l/api/"
+
+
+def checked_version(name: str, version: str | None) -> str | None:
+    """A pinned version as it goes into a path.
+
+    Raises:
+        ConfigurationError: If it has not the form of a version.
+    """
+    if version is None:
+        return None
+    if not re.fullmatch(r"\d+\.\d+", str(version)):
+        raise ConfigurationError(
+            f'Setting `{name}` is {version!r}, which is no API version. Example: {name} = "1.49".'
+        )
+    return str(version)
+
+
+def checked_org_unit_ids(ids: Sequence[int] | None) -> list[int] | None:
+    """Org unit ids without repetition, in the order given.
+
+    Raises:
+        ConfigurationError: If one is no id.
+    """
+    if ids is None:
+        return None
+    try:
+        checked = [int(str(one)) for one in ids]
+    except (TypeError, ValueError):
+        checked = [-1]
+    if isinstance(ids, (str, bytes)) or any(one <= 0 for one in checked):
+        raise ConfigurationError(
+            "Setting `org_unit_ids` must be a list of org unit ids (whole numbers above 0). "
+            "Example: org_unit_ids = [6606, 6607]."
+        )
+    return list(dict.fromkeys(checked))
+
+
+def checked_start_date(start_date: str | datetime | None) -> datetime | None:
+    """The start date in UTC; a date without a time zone is UTC.
+
+    Raises:
+        ConfigurationError: If it is no date.
+    """
+    if start_date is None:
+        return None
+    moment = start_date
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment.strip().replace("Z", "+00:00"))
+        except ValueError:
+            moment = None  # type: ignore[assignment]
+    if not isinstance(moment, datetime):
+        raise ConfigurationError(
+            f"Setting `start_date` is {start_date!r}, which is no date. "
+            'Example: start_date = "2026-09-01" or "2026-09-01T08:00:00Z".'
+        )
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(
+        timezone.utc
+    )
+
+
+def utc_milliseconds(moment: datetime | str) -> str:
+    """A time as Brightspace takes it: UTC with exactly three decimals and `Z`.
+
+    Rounds down, so that a start never moves past what it should include.
+    """
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
+    utc = moment.astimezone(timezone.utc)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"

@@ -1,0 +1,224 @@
+"""Pages to tables: the last step of each resource before dlt writes its rows.
+
+What could not be read goes beside the rows into the table `skipped_requests`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import dlt
+import pyarrow as pa
+from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.extract.items import DataItemWithMeta
+
+from .client.errors import BrightspaceError, ProtocolError, Refusal
+from .client.pages import Page
+from .endpoints import Endpoint
+from .endpoints.columns import count, identifier, text, timestamp
+from .rows import Rows, Tabulator, add_constant, concat, settle_undeclared
+
+COURSE_OFFERINGS = "course_offerings"
+COURSE_OFFERING_BATCHES = "course_offering_batches"
+ORG_UNIT_ID = "org_unit_id"
+ORG_UNIT_IDS_CSV = "org_unit_ids_csv"
+CHUNK = "chunk"
+DELETED = "_deleted"
+"""Marks the row that stands for an emptied list; dlt's `hard_delete`, never true in a table."""
+
+SKIPPED_REQUESTS: dict[str, Any] = {
+    "table_name": "skipped_requests",
+    "write_disposition": "merge",
+    "primary_key": ["run_id", "resource", ORG_UNIT_ID, "route"],
+    "columns": {
+        "run_id": text("Run that met the gap; the `load_id` in `_dlt_loads`.", required=True),
+        "resource": text("Resource whose rows are missing.", required=True),
+        ORG_UNIT_ID: identifier(
+            "Org unit whose rows are missing; 0 where the gap is not about one.", required=True
+        ),
+        "route": text("Route template that was asked.", required=True),
+        "status": count("HTTP status of the answer; null if there was none."),
+        "reason": text("Kind of error, such as PermissionDenied."),
+        "detail": text("What happened, with Brightspace's own words."),
+        "rows_missing": count("How many rows were left out; null where a whole list is missing."),
+        "recorded_at": timestamp("When the gap was met (UTC)."),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A group of org units that becomes one table: small tables are costly to hand to dlt."""
+
+    run: str
+    number: int
+    size: int
+    """Requests that the chunk takes."""
+    last: bool
+
+
+@dataclass
+class _Coverage:
+    """How far one run of one resource got over its org units."""
+
+    pages: dict[int, list[Page]] = field(default_factory=dict)
+    complete: int = 0
+    chunks: int | None = None
+    loaded: int = 0
+    skipped: list[BrightspaceError] = field(default_factory=list)
+
+
+class PagesToTables:
+    """A step of dlt's pipe: takes pages of one endpoint, gives tables.
+
+    Args:
+        endpoint: Declares the columns.
+        tabulate: Made the tables that the pages hold.
+    """
+
+    def __init__(self, endpoint: Endpoint, tabulate: Tabulator) -> None:
+        self._endpoint = endpoint
+        self._tabulate = tabulate
+        self._coverage: dict[str, _Coverage] = {}
+        self._lists = "merge_key" in endpoint.resource
+
+    def __call__(self, pages: list[Page], meta: Any = None) -> Iterator[Any]:
+        """Turn pages into tables and records of gaps.
+
+        Raises:
+            BrightspaceError: If not one org unit of the run could be read.
+        """
+        for page in pages:
+            chunk = page.get(f"_{COURSE_OFFERINGS}_{CHUNK}") or page.get(
+                f"_{COURSE_OFFERING_BATCHES}_{CHUNK}"
+            )
+            if chunk is None:
+                yield from self._emit([page])
+            else:
+                yield from self._gather(page, chunk)
+
+    def _gather(self, page: Page, chunk: Chunk) -> Iterator[Any]:
+        coverage = self._coverage.setdefault(chunk.run, _Coverage())
+        gathered = coverage.pages.setdefault(chunk.number, [])
+        gathered.append(page)
+        if page.skipped is None:
+            coverage.loaded += 1
+        else:
+            coverage.skipped.append(page.skipped)
+        if len(gathered) < chunk.size:
+            return
+        coverage.complete += 1
+        if chunk.last:
+            coverage.chunks = chunk.number + 1
+        yield from self._emit(coverage.pages.pop(chunk.number))
+        if coverage.complete == coverage.chunks:
+            del self._coverage[chunk.run]
+            self._check(coverage)
+
+    def _check(self, coverage: _Coverage) -> None:
+        if coverage.loaded or not coverage.skipped:
+            return
+        first = coverage.skipped[0]
+        scope = self._endpoint.scope
+        hint = f" The route asks for the OAuth scope {scope}." if scope else ""
+        raise type(first)(
+            f"{self._endpoint.name}: not one of {len(coverage.skipped)} requests was answered. "
+            f"{first.message}.{hint} Leave the resource out, or run `d2l-brightspace check`",
+            first.refusal,
+        )
+
+    def _emit(self, pages: list[Page]) -> Iterator[Any]:
+        parts: list[Rows] = []
+        for page in pages:
+            if page.skipped is not None:
+                yield from self._record(page, page.skipped)
+                continue
+            rows: Rows = page.table
+            if rows.keyless:
+                yield from self._record(page, self._without_key(), rows.keyless)
+            parts.append(self._complete_list(page, rows) if self._lists else rows)
+        if parts:
+            yield from self._table(concat(parts).table)
+
+    def _complete_list(self, page: Page, rows: Rows) -> Rows:
+        """Add the org unit, and a tombstone where the list is empty.
+
+        The old rows of an org unit are deleted when new ones arrive for it; without the
+        tombstone an emptied list would keep them.
+        """
+        table = rows.table if rows.table.num_rows else _tombstone(rows.table.schema)
+        org_unit_id = page[f"_{COURSE_OFFERINGS}_{ORG_UNIT_ID}"]
+        return Rows(add_constant(table, ORG_UNIT_ID, org_unit_id, pa.int64()))
+
+    def _table(self, table: pa.Table) -> Iterator[pa.Table]:
+        known, normalize = _known_columns(self._endpoint.name)
+        table = settle_undeclared(table, known, normalize)
+        load_id = current_load_id()
+        if load_id is not None:
+            table = add_constant(table, "_dlt_load_id", load_id, pa.string())
+        yield table
+
+    def _without_key(self) -> ProtocolError:
+        return ProtocolError(
+            f"Rows without {' or '.join(self._tabulate.keys)} were left out",
+            Refusal(self._endpoint.route),
+        )
+
+    def _record(
+        self, page: Page, error: BrightspaceError, rows_missing: int | None = None
+    ) -> Iterator[DataItemWithMeta]:
+        for org_unit_id in _org_unit_ids(page):
+            yield dlt.mark.with_table_name(
+                skipped_request(self._endpoint.name, org_unit_id, error, rows_missing),
+                str(SKIPPED_REQUESTS["table_name"]),
+            )
+
+
+def skipped_request(
+    resource: str, org_unit_id: int, error: BrightspaceError, rows_missing: int | None = None
+) -> dict[str, Any]:
+    """One row of `skipped_requests`."""
+    refusal = error.refusal or Refusal("")
+    return {
+        "run_id": current_load_id() or "none",
+        "resource": resource,
+        ORG_UNIT_ID: org_unit_id,
+        "route": refusal.route,
+        "status": refusal.status,
+        "reason": type(error).__name__,
+        "detail": " ".join(filter(None, [error.message, refusal.detail])),
+        "rows_missing": rows_missing,
+        "recorded_at": datetime.now(timezone.utc),
+    }
+
+
+def current_load_id() -> str | None:
+    """Id of the load package that is being extracted; None outside a pipeline."""
+    try:
+        return dlt.current.load_package_state()["load_id"]
+    except CurrentLoadPackageStateNotAvailable:
+        return None
+
+
+def _tombstone(schema: pa.Schema) -> pa.Table:
+    keys = {name: [0] for name in schema.names if not schema.field(name).nullable}
+    values = [pa.array(keys.get(name, [None]), schema.field(name).type) for name in schema.names]
+    return pa.table(values, schema=schema).append_column(DELETED, pa.array([True]))
+
+
+def _known_columns(table_name: str) -> tuple[dict[str, str], Callable[[str], str]]:
+    schema = dlt.current.source_schema()
+    table = schema.tables.get(schema.naming.normalize_table_identifier(table_name))
+    columns = table["columns"] if table else {}
+    types = {name: str(hint["data_type"]) for name, hint in columns.items() if "data_type" in hint}
+    return types, schema.naming.normalize_path
+
+
+def _org_unit_ids(page: Page) -> list[int]:
+    batch = page.get(f"_{COURSE_OFFERING_BATCHES}_{ORG_UNIT_IDS_CSV}")
+    if batch:
+        return [int(one) for one in batch.split(",")]
+    return [page.get(f"_{COURSE_OFFERINGS}_{ORG_UNIT_ID}", 0)]
