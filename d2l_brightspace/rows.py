@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from itertools import chain
 from typing import Any
 
+import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
 from dlt.common.json import json
@@ -50,7 +51,8 @@ class Tabulator:
     def __init__(self, columns: TTableSchemaColumns, keys: Sequence[str]) -> None:
         self.keys = keys
         self._tree = _tree(columns)
-        self._types = {name: hint["data_type"] for name, hint in columns.items()}
+        self._types = {name: str(hint["data_type"]) for name, hint in columns.items()}
+        self.json_columns = [name for name, kind in self._types.items() if kind == "json"]
         self.schema = pa.schema([_field(name, hint) for name, hint in columns.items()])
 
     def __call__(self, blocks: list[dict[str, Any]]) -> Rows:
@@ -98,6 +100,15 @@ def add_constant(table: pa.Table, name: str, value: Any, kind: pa.DataType) -> p
     return table.add_column(0, pa.field(name, kind, nullable=False), column)
 
 
+def to_rows(table: pa.Table, json_columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The table as Python rows, with JSON columns decoded; an empty one as dlt wants it."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        for name in json_columns:
+            row[name] = None if row[name] is None else json.loads(row[name])
+    return rows or dlt.mark.materialize_table_schema()
+
+
 def settle_undeclared(
     table: pa.Table, known: Mapping[str, str], normalize: Callable[[str], str]
 ) -> pa.Table:
@@ -140,7 +151,7 @@ def to_array(name: str, values: list[Any], data_type: str) -> pa.Array:
     kinds = set(map(type, values)) - {type(None)}
     arrow = _ARROW[data_type]
     if kinds <= _AT_ONCE[data_type]:
-        if data_type == "bigint" and kinds == {str} or data_type == "timestamp":
+        if (data_type == "bigint" and kinds == {str}) or data_type == "timestamp":
             try:
                 return pa.array(values, pa.string()).cast(arrow)
             except pa.ArrowInvalid:
@@ -229,7 +240,7 @@ def _tree(columns: Iterable[str]) -> _Tree:
 
 
 def _field(name: str, hint: TColumnSchema) -> pa.Field:
-    return pa.field(name, _ARROW[hint["data_type"]], nullable=hint.get("nullable", True))
+    return pa.field(name, _ARROW[str(hint["data_type"])], nullable=hint.get("nullable", True))
 
 
 def _is_raw(name: str) -> bool:
@@ -289,9 +300,7 @@ def _timestamp(value: Any) -> datetime | None:
     return moment.astimezone(timezone.utc)
 
 
-_ISO_8601 = re.compile(
-    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?"
-)
+_ISO_8601 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?")
 _ARROW: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
     "text": pa.string(),

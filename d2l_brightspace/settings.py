@@ -56,7 +56,7 @@ class LogFilter(BaseConfiguration):
             if level and level.strip() not in LOG_LEVELS:
                 raise ConfigurationError(
                     f"Setting `logging.log_level` holds {level.strip()!r}; the levels are "
-                    f"{', '.join(LOG_LEVELS)}. Example: log_level = \"Error,Fatal\"."
+                    f'{", ".join(LOG_LEVELS)}. Example: log_level = "Error,Fatal".'
                 )
         if self.overlap_minutes < 0:
             raise ConfigurationError(

@@ -160,7 +160,7 @@ def _resources(
 
 def rest_api_resource(endpoint: Endpoint) -> dict[str, Any]:
     """An endpoint's request as `rest_api` takes it, with what the session needs to know."""
-    request: dict[str, Any] = dict(endpoint.resource["endpoint"])  # type: ignore[arg-type]
+    request = endpoint.request
     headers = {RESOURCE_HEADER: endpoint.name}
     resource: dict[str, Any] = {"name": endpoint.name}
     for parent, field in _PARENT_FIELDS.items():
@@ -196,7 +196,7 @@ def table_hints(endpoint: Endpoint) -> dict[str, Any]:
         for name, hint in deepcopy(dict(endpoint.resource)).items()
         if name not in ("name", "endpoint")
     }
-    if "merge_key" in hints:
+    if hints.pop("merge_key", None):
         hints |= _REPLACED_BY_ORG_UNIT
         hints["columns"] = {**_columns(endpoint), DELETED: _DELETED_COLUMN}
     return hints
@@ -263,6 +263,6 @@ _REPLACED_BY_ORG_UNIT = {
     "write_disposition": {
         "disposition": "merge",
         "strategy": "delete-insert",
-        "destination_scope": f"{ORG_UNIT_ID} IN (SELECT {ORG_UNIT_ID} FROM {{staging_table}})",
+        "destination_scope": "org_unit_id IN (SELECT org_unit_id FROM {staging_table})",
     }
 }

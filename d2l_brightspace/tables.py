@@ -19,7 +19,7 @@ from .client.errors import BrightspaceError, ProtocolError, Refusal
 from .client.pages import Page
 from .endpoints import Endpoint
 from .endpoints.columns import count, identifier, text, timestamp
-from .rows import Rows, Tabulator, add_constant, concat, settle_undeclared
+from .rows import Rows, Tabulator, add_constant, concat, settle_undeclared, to_rows
 
 COURSE_OFFERINGS = "course_offerings"
 COURSE_OFFERING_BATCHES = "course_offering_batches"
@@ -153,9 +153,13 @@ class PagesToTables:
         org_unit_id = page[f"_{COURSE_OFFERINGS}_{ORG_UNIT_ID}"]
         return Rows(add_constant(table, ORG_UNIT_ID, org_unit_id, pa.int64()))
 
-    def _table(self, table: pa.Table) -> Iterator[pa.Table]:
+    def _table(self, table: pa.Table) -> Iterator[pa.Table | list[dict[str, Any]]]:
         known, normalize = _known_columns(self._endpoint.name)
         table = settle_undeclared(table, known, normalize)
+        if self._tabulate.json_columns:
+            # dlt takes an Arrow string column for text and says so on every table
+            yield to_rows(table, self._tabulate.json_columns)
+            return
         load_id = current_load_id()
         if load_id is not None:
             table = add_constant(table, "_dlt_load_id", load_id, pa.string())

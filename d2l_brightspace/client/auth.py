@@ -77,7 +77,7 @@ class _Credentials(CredentialsConfiguration):
         if not self.is_partial():
             self.resolve()
 
-    def parse_native_representation(self, native_value: Any) -> None:  # noqa: ANN401
+    def parse_native_representation(self, native_value: Any) -> None:
         """Refuse credentials that are one single value."""
         raise ValueError(
             f"the credentials are a table of named settings in {_SECTION}, not one value, "
@@ -304,7 +304,7 @@ def _check_token_store(value: object) -> None:
         raise _wrong("token_store", "must be an absolute path", example)
 
 
-def _token_store(value: Any) -> TokenStore | None:  # noqa: ANN401
+def _token_store(value: Any) -> TokenStore | None:
     if value is None or isinstance(value, TokenStore):
         return value
     return FileTokenStore(value)

@@ -11,9 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .errors import RateLimited
@@ -124,7 +123,7 @@ class Pacer:
 
     def _seconds_until_affordable(self, now: float) -> float:
         bucket = self._bucket
-        if bucket is None or self._in_flight == 0 and bucket.remaining >= bucket.cost:
+        if bucket is None or (self._in_flight == 0 and bucket.remaining >= bucket.cost):
             return 0.0
         rate = bucket.refill_rate()
         balance = bucket.remaining + rate * (now - bucket.seen_at)

@@ -161,7 +161,8 @@ class BrightspaceSession(requests.Session):
         Raises:
             BrightspaceError: If the answer is not a block.
         """
-        return self._block(Request("GET", self.base_url + path), Route(path, None, scope, anonymous))
+        route = Route(path, scope=scope, anonymous=anonymous)
+        return self._block(Request("GET", self.base_url + path), route)
 
     def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
         """Send a block and read the answer; arguments and errors as in `get_json`."""

@@ -378,7 +378,7 @@ class RefreshTokenGrant:
     def _keep(self, tokens: StoredTokens) -> None:
         try:
             self._store.save(tokens)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # a user's own store may raise anything
             reason = error.message if isinstance(error, BrightspaceError) else type(error).__name__
             raise AuthenticationError(
                 "The new refresh token could not be stored, and the old one is used up. "
@@ -663,7 +663,7 @@ def _signing_key(pem: str) -> tuple[RSAPrivateKey | EllipticCurvePrivateKey, str
         ) from None
     try:
         key = load_pem_private_key(pem.encode(), password=None)
-    except Exception:  # whatever cryptography says of the key, it must not be shown
+    except Exception:  # noqa: BLE001  # whatever cryptography says of the key, it must not be shown
         key = None
     if isinstance(key, RSAPrivateKey) and key.key_size >= _SMALLEST_RSA_BITS:
         return key, "RS256"

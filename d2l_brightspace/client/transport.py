@@ -52,7 +52,7 @@ class Transport:
         self._adapter = HTTPAdapter(
             pool_connections=4, pool_maxsize=limits.requests_in_flight + 8, max_retries=0
         )
-        self._environments: dict[str, Any] = {}
+        self._environments: dict[str, dict[str, Any]] = {}
 
     def exchange(self, request: requests.PreparedRequest) -> requests.Response:
         """Send one request and read its answer whole.
@@ -137,9 +137,7 @@ def same_origin(url: str, other: str) -> bool:
     )
 
 
-def _origin(
-    scheme: str, host: str | None, port: int | None
-) -> tuple[str, str | None, int | None]:
+def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str | None, int | None]:
     return scheme, host, port or {"https": 443, "http": 80}.get(scheme)
 
 

@@ -73,7 +73,9 @@ class Fail:
 Verdict = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
 
 
-def judge(response: Response, where: Refusal, scope: str | None = None) -> Verdict:
+def judge(  # noqa: PLR0911  # a table of status codes
+    response: Response, where: Refusal, scope: str | None = None
+) -> Verdict:
     """Decide what to do with an answer.
 
     Args:

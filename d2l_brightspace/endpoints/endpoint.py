@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dlt.sources.rest_api.typing import EndpointResource
 
@@ -39,9 +39,13 @@ class Endpoint:
     @property
     def path(self) -> str:
         """Path relative to `/d2l/api/`, with `(version)` where the version goes."""
-        endpoint = self.resource["endpoint"]
-        path = endpoint if isinstance(endpoint, str) else str(endpoint["path"])
+        path = self.request["path"]
         return f"{self.product}/(version)/{path}" if self.product else path
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The `endpoint` part of the declaration."""
+        return dict(self.resource["endpoint"])  # type: ignore[arg-type]
 
     @property
     def route(self) -> str:

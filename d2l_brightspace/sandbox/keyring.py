@@ -51,7 +51,7 @@ class Keyring:
 
     def _ec_key(self) -> ec.EllipticCurvePrivateKey:
         # Two digits less than 256 bits, so that the number is always below the curve's order.
-        return ec.derive_private_key(int(self._digest("signing key")[2:], 16), ec.SECP256R1())
+        return ec.derive_private_key(int(self._digest("signing key")[2:], 16), ec.SECP256R1())  # noqa: FURB166
 
 
 def _rsa_key() -> rsa.RSAPrivateKey:

@@ -26,7 +26,7 @@ _FIRST_UNIT = 6_606
 
 def build_world(settings: SandboxSettings) -> World:
     """Return the tenant that belongs to the settings."""
-    random = Random(settings.seed)  # noqa: S311 - reproducible data, not a secret
+    random = Random(settings.seed)
     caller = User(_FIRST_USER, "Sandbox", "Service", "sandbox.service", "service@example.edu")
     world = World(
         _unit_types(settings.seed), _roles(), caller.user_id, _FIRST_UNIT + 1, _FIRST_USER + 1

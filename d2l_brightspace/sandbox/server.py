@@ -35,7 +35,7 @@ class Sandbox:
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Sandbox:  # noqa: PYI034  # Self is not in Python 3.10
         """Start."""
         return self.start()
 

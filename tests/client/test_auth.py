@@ -63,15 +63,15 @@ ENVIRONMENT = "SOURCES__D2L_BRIGHTSPACE_SOURCE__CREDENTIALS__"
 
 
 @dlt.source(name="d2l_brightspace", section="d2l_brightspace_source")
-def source(credentials: BrightspaceCredentials = dlt.secrets.value) -> Any:  # noqa: ANN401
+def source(credentials: BrightspaceCredentials = dlt.secrets.value) -> Any:
     return dlt.resource([{"credentials": credentials}], name="resolved")
 
 
-def resolved(credentials: Any = dlt.secrets.value) -> Any:  # noqa: ANN401
+def resolved(credentials: Any = dlt.secrets.value) -> Any:
     return next(iter(source(credentials).resources["resolved"]))["credentials"]
 
 
-def values(credentials: Any, spec: type[Any]) -> dict[str, str]:  # noqa: ANN401
+def values(credentials: Any, spec: type[Any]) -> dict[str, str]:
     return {name: credentials[name] for name in FIELDS[spec]}
 
 
@@ -129,8 +129,8 @@ def test_an_instance_is_taken_as_it_is(spec: type[Any]) -> None:
 def test_an_instance_wins_over_another_scheme_in_the_settings(
     spec: type[Any], settings: dict[str, Any]
 ) -> None:
-    for other in FIELDS:
-        settings.update(FIELDS[other] if other is not spec else {})
+    for other, fields in FIELDS.items():
+        settings.update(fields if other is not spec else {})
     instance = spec(**FIELDS[spec])
     assert resolved(instance) is instance
 
@@ -292,7 +292,7 @@ def test_token_url_that_is_taken(url: str) -> None:
     assert RefreshTokenAuth(**FIELDS[RefreshTokenAuth], token_url=url).token_url == url
 
 
-@pytest.mark.parametrize("host", ["", None, "localhost.", "0.0.0.0", "128.0.0.1"])  # noqa: S104
+@pytest.mark.parametrize("host", ["", None, "localhost.", "0.0.0.0", "128.0.0.1"])
 def test_not_loopback(host: str | None) -> None:
     assert not is_loopback(host)
 
@@ -318,7 +318,7 @@ def test_no_secret_in_what_is_shown(spec: type[Any]) -> None:
 @SCHEMES
 def test_specs_survive_copy_and_pickle(spec: type[Any]) -> None:
     credentials = spec(**FIELDS[spec])
-    for twin in (credentials.copy(), pickle.loads(pickle.dumps(credentials))):  # noqa: S301
+    for twin in (credentials.copy(), pickle.loads(pickle.dumps(credentials))):
         assert twin.is_resolved()
         assert values(twin, spec) == FIELDS[spec]
 

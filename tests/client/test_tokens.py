@@ -559,8 +559,10 @@ def test_a_write_that_fails_leaves_the_old_file(
         b"{}",
         b'{"refresh_token": 1, "configured": "c"}',
         b'{"refresh_token": "canary-0451", "configured": "c", "access_token": "x"}',
-        b'{"refresh_token": "canary-0451", "configured": "c", "access_token": '
-        b'{"value": "v", "sent_at": "now", "expires_at": null}}',
+        (
+            b'{"refresh_token": "canary-0451", "configured": "c", "access_token": '
+            b'{"value": "v", "sent_at": "now", "expires_at": null}}'
+        ),
     ],
 )
 def test_a_damaged_store_is_an_error_that_names_the_file(tmp_path: Path, content: bytes) -> None:
@@ -761,7 +763,7 @@ for _ in range(25):
 def test_two_processes_share_one_chain(server: TokenServer, tmp_path: Path) -> None:
     arguments = [server.url, SECRET, CONFIGURED, str(tmp_path / "tokens.json")]
     processes = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(
             [sys.executable, "-c", TWO_PROCESSES, *arguments],
             cwd=Path(__file__).parents[2],
             stderr=subprocess.PIPE,
@@ -786,7 +788,7 @@ KEYS: dict[str, Any] = {
 }
 
 
-def pem(key: Any) -> str:  # noqa: ANN401
+def pem(key: Any) -> str:
     text: bytes = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -875,7 +877,7 @@ def test_a_refused_assertion_is_not_explained_by_a_refresh_token(code: str) -> N
 @pytest.mark.parametrize(
     "key",
     [
-        rsa.generate_private_key(public_exponent=65537, key_size=1024),  # noqa: S505
+        rsa.generate_private_key(public_exponent=65537, key_size=1024),
         ec.generate_private_key(ec.SECP256K1()),
         ed25519.Ed25519PrivateKey.generate(),
         dsa.generate_private_key(key_size=2048),

@@ -253,7 +253,7 @@ def test_controls(serve: Serve) -> None:
 
 
 def command(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own module
+    return subprocess.Popen(
         [sys.executable, "-m", "d2l_brightspace.sandbox", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
