@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -34,6 +36,7 @@ from .limits import Limits
 from .pacing import Pacer
 from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
+from .partial import PartialFile
 from .transport import OversizedBody, Transport, TransportFailure, same_origin
 from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
 from .versions import Versions
@@ -169,6 +172,56 @@ class BrightspaceSession(requests.Session):
         return self._block(
             Request("POST", self.base_url + path, json=body), Route(path, anonymous=anonymous)
         )
+
+    def read_objects(self, path: str, template: str, scope: str) -> list[dict[str, Any]]:
+        """Read all blocks of an ObjectListPage list that belongs to no resource.
+
+        Args:
+            path: As in `get_json`.
+            template: The path as error texts show it.
+            scope: OAuth scope the route asks for, for the error text.
+
+        Raises:
+            BrightspaceError: If the list cannot be read to its end.
+        """
+        request = self.prepare_request(Request("GET", self.base_url + path))
+        route = Route(template, "object_list", scope)
+        parts: list[list[Any]] = self._pages(request, route, Refusal(template)).page.table
+        return [row for row in chain.from_iterable(parts) if isinstance(row, dict)]
+
+    def download(self, link: str, target: Path, template: str, *, size: int = 0) -> None:
+        """Download a file of any size; a download that breaks off goes on where it was.
+
+        A redirect to another host, as Data Hub makes it to its storage, is followed without
+        credentials; never from https to http.
+
+        Args:
+            link: Absolute, or relative to `/d2l/api/`.
+            target: File to write.
+            template: The path as error texts show it.
+            size: Bytes it should have, where that is known; the server's own word counts more.
+
+        Raises:
+            BrightspaceError: If the file cannot be had whole.
+        """
+        route, where = Route(template), Refusal(template)
+        patience, file = _Patience(self._limits), PartialFile(target, size)
+        while True:
+            before, sent = file.received, None
+            try:
+                with self._opened(urljoin(self.base_url, link), file, route, where) as (
+                    sent,
+                    response,
+                    chunks,
+                ):
+                    verdict = self._take(response, chunks, file, where)
+            except TransportFailure as failure:
+                verdict = Retry(ServiceUnavailable(f"No whole file: {failure.reason}", where))
+            if isinstance(verdict, Accept):
+                return
+            if file.received > before:
+                patience = _Patience(self._limits)
+            self._get_over(verdict, sent, patience, where)
 
     def read_list(self, path: str, scope: str, take: Callable[[Any], Any]) -> list[Any]:
         """Read a paged list that belongs to no resource.
@@ -325,6 +378,50 @@ class BrightspaceSession(requests.Session):
                 )
             sent = self._ready(request, target, route)
         raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
+
+    @contextmanager
+    def _opened(
+        self, url: str, file: PartialFile, route: Route, where: Refusal
+    ) -> Iterator[tuple[PreparedRequest, Response, Iterator[bytes]]]:
+        """Ask for a file and follow redirects, also to other hosts."""
+        request = self.prepare_request(Request("GET", url, headers=file.request_headers))
+        for _ in range(_REDIRECTS + 1):
+            sent = self._ready_anywhere(request, url, route, where)
+            with ExitStack() as stack:
+                with self._pacer.turn():
+                    response, chunks = stack.enter_context(self._transport.streamed(sent))
+                    self._pacer.observe(response.headers)
+                if not response.is_redirect:
+                    yield sent, response, chunks
+                    return
+            url = urljoin(response.url, response.headers["Location"])
+        raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
+
+    def _ready_anywhere(
+        self, request: PreparedRequest, url: str, route: Route, where: Refusal
+    ) -> PreparedRequest:
+        if same_origin(url, self.base_url):
+            return self._ready(request, url, route)
+        if urlsplit(url).scheme != "https" and urlsplit(self.base_url).scheme == "https":
+            raise ProtocolError("The download leads to plain HTTP, which is not followed", where)
+        ready = request.copy()
+        ready.hooks = requests.hooks.default_hooks()
+        ready.url = url
+        return ready
+
+    def _take(
+        self, response: Response, chunks: Iterator[bytes], file: PartialFile, where: Refusal
+    ) -> Verdict:
+        if response.status_code in (200, 206):
+            if "html" in response.headers.get("Content-Type", "").lower():
+                return Fail(ProtocolError("The download is an HTML page in place of a file", where))
+            file.take(response, chunks)
+            return Accept(None)
+        if response.status_code == 416:
+            file.start_again()
+            return Retry(ServiceUnavailable("The download cannot go on where it was", where))
+        response._content = b"".join(islice(chunks, 1))
+        return judge(response, where)
 
     def _ready(self, request: PreparedRequest, url: str, route: Route) -> PreparedRequest:
         if not same_origin(url, self.base_url):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -79,6 +80,29 @@ class Transport:
         response.raw.release_conn()
         return response
 
+    @contextmanager
+    def streamed(
+        self, request: requests.PreparedRequest
+    ) -> Iterator[tuple[requests.Response, Iterator[bytes]]]:
+        """Send one request and read the body of its answer piece by piece, of any size.
+
+        No time limit holds for the whole body, but `response_seconds` for each silence in it.
+
+        Args:
+            request: Ready to send; its host is contacted as it is.
+
+        Yields:
+            The answer of any status and the pieces of its body as they were sent.
+
+        Raises:
+            TransportFailure: If no answer arrived, or, from the pieces, if the body broke off.
+        """
+        response = self._open(request)
+        try:
+            yield response, self._pieces(response)
+        finally:
+            response.close()
+
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()
@@ -103,12 +127,20 @@ class Transport:
 
     def _environment(self, url: str) -> dict[str, Any]:
         """What `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and the like say; read once for each origin."""
-        origin = url.split("/d2l/", 1)[0]
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._environments:
             with requests.Session() as session:
                 found = session.merge_environment_settings(url, {}, True, None, None)
             self._environments[origin] = dict(found)
         return self._environments[origin]
+
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        try:
+            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
+                yield chunk
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise TransportFailure(_kind(error)) from None
 
     def _read(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
         room = int(self._limits.max_body_megabytes * 1024 * 1024)

@@ -1,0 +1,178 @@
+"""What the tenant offers, by the routes of today or, where they are missing, by the older ones.
+
+Today's (scope `datasets:bds:read`; reference 7.1):
+
+    GET lp/(version)/datasets/bds
+        {"Next": null, "Objects": [{"SchemaId": …, "Full": {"PluginId": …, "Name": "Users", …},
+         "Differential": {…} or null, "ExtractsLink": …}]}
+    GET lp/(version)/datasets/bds/(schemaId)/extracts
+        {"Next": null, "Objects": [{"BdsType": "Full", "CreatedDate": …, "DownloadLink": … or null,
+         "DownloadSize": …, "Version": "9.8", …}]}
+
+The older one (scope `datahub:dataexports:read`), with a full and its differential as two entries:
+
+    GET lp/(version)/dataExport/bds?page=1
+        {"NextPageUrl": null, "BrightspaceDataSets": [{"Name": "Users", "FullDataSet": true,
+         "CreatedDate": …, "DownloadLink": …, "Version": …, "PreviousDataSets": [{…}] or null}]}
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, cast
+
+from d2l_brightspace.client.errors import (
+    BrightspaceError,
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    Refusal,
+)
+from d2l_brightspace.client.session import BrightspaceSession
+
+from .dictionary import table_name
+from .sync import Extract, ExtractKind
+
+LIST_ROUTE = "lp/(version)/datasets/bds"
+EXTRACTS_ROUTE = "lp/(version)/datasets/bds/{schema_id}/extracts"
+SCOPE = "datasets:bds:read"
+OLD_LIST_ROUTE = "lp/(version)/dataExport/bds"
+OLD_SCOPE = "datahub:dataexports:read"
+_PAGES = 1000
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One data set that the tenant has."""
+
+    name: str
+    schema_id: str | None = None
+    """None where the older routes are spoken."""
+    has_differential: bool = False
+    extracts: tuple[Extract, ...] = field(default=(), repr=False)
+    """Known from the list itself where the older routes are spoken."""
+
+    @property
+    def table(self) -> str:
+        """Name of its table."""
+        return table_name(self.name)
+
+
+class Catalogue:
+    """What one tenant offers; the list is read once for all threads of a run.
+
+    Args:
+        session: Talks to the tenant.
+    """
+
+    def __init__(self, session: BrightspaceSession) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._offers: Mapping[str, Offer] | None = None
+
+    @property
+    def offers(self) -> Mapping[str, Offer]:
+        """All data sets by table name.
+
+        Raises:
+            BrightspaceError: If neither list can be read.
+        """
+        with self._lock:
+            if self._offers is None:
+                self._offers = {offer.table: offer for offer in self._read()}
+            return self._offers
+
+    def extracts(self, offer: Offer) -> list[Extract]:
+        """All extracts of a data set, in no order.
+
+        Raises:
+            BrightspaceError: If the list cannot be read.
+        """
+        if offer.schema_id is None:
+            return list(offer.extracts)
+        path = EXTRACTS_ROUTE.format(schema_id=offer.schema_id)
+        rows = self._session.read_objects(path, EXTRACTS_ROUTE, SCOPE)
+        return [_extract(row, EXTRACTS_ROUTE, _kind(row.get("BdsType"))) for row in rows]
+
+    def _read(self) -> list[Offer]:
+        try:
+            rows = self._session.read_objects(LIST_ROUTE, LIST_ROUTE, SCOPE)
+        except (NotFound, PermissionDenied) as error:
+            return self._read_old(error)
+        return [_offer(row) for row in rows]
+
+    def _read_old(self, why: BrightspaceError) -> list[Offer]:
+        try:
+            return list(_old_offers(self._old_entries()))
+        except (NotFound, PermissionDenied):
+            raise why from None  # today's scope is the one to ask for
+
+    def _old_entries(self) -> Iterator[dict[str, Any]]:
+        for page in range(1, _PAGES):
+            body = self._session.get_json(f"{OLD_LIST_ROUTE}?page={page}", scope=OLD_SCOPE)
+            entries = body.get("BrightspaceDataSets") if isinstance(body, dict) else None
+            if not isinstance(entries, list):
+                raise ProtocolError("There is no list of data sets", Refusal(OLD_LIST_ROUTE))
+            yield from entries
+            if not body.get("NextPageUrl"):
+                return
+        raise ProtocolError(f"More than {_PAGES} pages", Refusal(OLD_LIST_ROUTE))
+
+
+def _offer(row: dict[str, Any]) -> Offer:
+    full, differential = row.get("Full"), row.get("Differential")
+    name = _name((full or differential or {}).get("Name"))
+    if not name or not row.get("SchemaId"):
+        raise ProtocolError("A data set has no name or no SchemaId", Refusal(LIST_ROUTE))
+    return Offer(name, str(row["SchemaId"]), differential is not None)
+
+
+def _old_offers(entries: Iterable[dict[str, Any]]) -> Iterator[Offer]:
+    extracts: dict[str, list[Extract]] = {}
+    for entry in entries:
+        name = _name(entry.get("Name"))
+        kind: ExtractKind = "full" if entry.get("FullDataSet") else "differential"
+        found = extracts.setdefault(name, [])
+        for row in (entry, *(entry.get("PreviousDataSets") or ())):
+            if row.get("CreatedDate"):
+                found.append(_extract(row, OLD_LIST_ROUTE, kind))  # noqa: PERF401
+    for name, found in extracts.items():
+        has_differential = any(one.kind == "differential" for one in found)
+        yield Offer(name, None, has_differential, tuple(found))
+
+
+def _name(text: Any) -> str:
+    """The name that a full and its differential share."""
+    return re.sub(r"[\s(-]*(full|differential)s?[\s)]*$", "", str(text or ""), flags=re.I).strip()
+
+
+def _kind(text: Any) -> ExtractKind:
+    kind = str(text).lower()
+    if kind not in ("full", "differential"):
+        raise ProtocolError("An extract is neither full nor differential", Refusal(EXTRACTS_ROUTE))
+    return cast(ExtractKind, kind)
+
+
+def _extract(row: dict[str, Any], route: str, kind: ExtractKind) -> Extract:
+    try:
+        created = datetime.fromisoformat(_six_digits(str(row["CreatedDate"])))
+    except (KeyError, ValueError):
+        raise ProtocolError("An extract has no CreatedDate", Refusal(route)) from None
+    return Extract(
+        kind=kind,
+        created=created if created.tzinfo else created.replace(tzinfo=timezone.utc),
+        link=row.get("DownloadLink") or None,
+        size=int(row.get("DownloadSize") or 0),
+        version=str(row.get("Version") or ""),
+    )
+
+
+def _six_digits(time: str) -> str:
+    # Python 3.10 reads three or six digits, and no Z
+    head, _, tail = time.replace("Z", "+00:00").partition(".")
+    fraction, mark, zone = tail.partition("+")
+    return f"{head}.{fraction[:6]:0<6}{mark}{zone}" if tail else head

@@ -1,0 +1,375 @@
+"""CSV to typed Parquet, in blocks, so that memory stays flat with the size of the file.
+
+A file is read by pyarrow's CSV parser, which is fast and strict about types. Only where that
+fails is the file read again line by line, to say which row and column is bad, or to put bad rows
+aside. Values that the reference documents (section 7.3): UTF-8 with BOM, empty for null, `True` or
+`False`, UTC times with or without `T`, `Z` and a fraction of up to seven digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from d2l_brightspace.client.errors import ProtocolError
+
+from .dictionary import Column
+from .layout import ARROW_TYPES, Layout, arrow_type
+
+BLOCK_BYTES = 4 * 1024 * 1024
+LARGEST_ROW_BYTES = 256 * 1024 * 1024
+"""A row must fit into a block; blocks grow up to this where one does not."""
+ROWS_AT_ONCE = 10_000
+
+Open = Callable[[], BinaryIO]
+"""Opens the CSV at its beginning; a file may be read more than once."""
+
+
+class BadCsv(ProtocolError):
+    """A file is no CSV, or a row of it cannot be in its table; names file, line and column."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be in its table."""
+
+    line: int
+    """Line of the file on which the row begins, 1 being the header."""
+    column: str | None
+    """None where it is not about one column."""
+    problem: str
+    cells: tuple[str, ...]
+
+
+@dataclass
+class Converted:
+    """What became of a CSV file."""
+
+    path: Path
+    rows_in_file: int = 0
+    rows: int = 0
+    deleted: int = 0
+    """Rows that are marked as deleted."""
+    bad: list[BadRow] = field(default_factory=list)
+
+
+def read_header(open_csv: Open, name: str) -> list[str]:
+    """The column names of a file.
+
+    Raises:
+        BadCsv: If there is none, or if two columns have one name.
+    """
+    with open_csv() as raw, _text(raw) as text:
+        try:
+            header = next(csv.reader(text, strict=True), [])
+        except (csv.Error, UnicodeError):
+            header = []
+    if not any(header):
+        raise BadCsv(f"{name}: there is no header, so this is no data set; nothing was loaded")
+    twice = sorted({one for one in header if header.count(one) > 1})
+    if twice:
+        raise BadCsv(f"{name}: two columns are called {twice[0]!r}; nothing was loaded")
+    return header
+
+
+def convert(
+    open_csv: Open,
+    target: Path,
+    layout: Layout,
+    *,
+    name: str,
+    load_id: str,
+    keep_bad_rows: bool = False,
+    block_bytes: int = BLOCK_BYTES,
+) -> Converted:
+    """Write a CSV file as Parquet.
+
+    Args:
+        open_csv: Opens the file.
+        target: Parquet file to write.
+        layout: The table; columns are found by name, missing ones are null.
+        name: What error texts call the file.
+        load_id: Value of `_dlt_load_id`.
+        keep_bad_rows: Whether to return bad rows instead of raising at the first.
+        block_bytes: Size of the blocks in which the file is read.
+
+    Raises:
+        BadCsv: If it is no CSV, or has a bad row.
+    """
+    header = read_header(open_csv, name)
+    readings = list(_READINGS)
+    while readings:
+        try:
+            tables = _read(open_csv, header, layout, readings[0], block_bytes)
+            return _write(target, layout, load_id, tables, Converted(target))
+        except pa.ArrowInvalid as error:  # its text holds values, so it goes no further
+            if "straddl" in str(error) and block_bytes < LARGEST_ROW_BYTES:
+                block_bytes *= 4
+            else:
+                readings.pop(0)
+    outcome = Converted(target)
+    rows = _read_line_by_line(open_csv, header, layout, _Bad(name, outcome, keep=keep_bad_rows))
+    return _write(target, layout, load_id, rows, outcome)
+
+
+def _write(
+    target: Path,
+    layout: Layout,
+    load_id: str,
+    parts: Iterator[list[pa.Array]],
+    outcome: Converted,
+) -> Converted:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    deleted = layout.data_set.column_of("deleted")
+    # it is read once and deleted: compressing it, or looking for repetition, would be time lost
+    with pq.ParquetWriter(
+        target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
+    ) as writer:
+        for arrays in parts:
+            table = layout.tabulate(arrays, load_id)
+            writer.write_table(table)
+            outcome.rows += table.num_rows
+            if deleted:
+                outcome.deleted += pc.sum(table[layout.normalize(deleted.name)]).as_py() or 0
+    outcome.rows_in_file = outcome.rows + len(outcome.bad)
+    return outcome
+
+
+# --- by pyarrow -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way to read times; a file keeps to one, so the first that fits is taken."""
+
+    type: pa.DataType
+    finish: Callable[[pa.Array], pa.Array] = lambda array: array
+
+
+def _parse_times(texts: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    plain = pc.replace_substring_regex(texts, _ANY_TIME, r"\1 \2\3")
+    return plain.cast(pa.timestamp("us"))
+
+
+_ANY_TIME = (
+    r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,6})?\d{0,3}(?:Z|\+00:00)?$"
+)
+_READINGS = (
+    _Reading(pa.timestamp("us", "UTC")),
+    _Reading(pa.timestamp("us")),
+    _Reading(pa.string(), _parse_times),
+)
+
+
+class _Counted(io.RawIOBase):
+    """Counts the quotes of a stream: pyarrow takes a quote that is never closed for a long text."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self.quotes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._raw.read(size)
+        self.quotes += data.count(b'"')
+        return data
+
+
+def _read(
+    open_csv: Open, header: Sequence[str], layout: Layout, times: _Reading, block_bytes: int
+) -> Iterator[list[pa.Array]]:
+    from pyarrow import csv as arrow_csv
+
+    names = _names_in_file(header, layout)
+    types = {
+        name: times.type if column.kind == "timestamp" else arrow_type(column)
+        for name, column in zip(names, layout.columns, strict=True)
+    }
+    with open_csv() as raw:
+        counted = _Counted(raw)
+        reader = arrow_csv.open_csv(
+            counted,
+            read_options=arrow_csv.ReadOptions(block_size=block_bytes),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=types,
+                include_columns=names,
+                include_missing_columns=True,
+                null_values=[""],
+                strings_can_be_null=True,
+                true_values=["True", "true", "TRUE", "1"],
+                false_values=["False", "false", "FALSE", "0"],
+            ),
+        )
+        for batch in reader:
+            yield [
+                times.finish(array) if column.kind == "timestamp" else array
+                for array, column in zip(batch.columns, layout.columns, strict=True)
+            ]
+        if counted.quotes % 2:
+            raise pa.ArrowInvalid("a quote is never closed")
+
+
+def _names_in_file(header: Sequence[str], layout: Layout) -> list[str]:
+    """What the file calls the columns of the table; by the dictionary's name where it has none."""
+    found = {name.casefold(): name for name in header}
+    return [found.get(column.name.casefold(), column.name) for column in layout.columns]
+
+
+# --- line by line ---------------------------------------------------------------------------------
+
+
+@dataclass
+class _Bad:
+    """Decides what becomes of bad rows."""
+
+    name: str
+    outcome: Converted
+    keep: bool
+
+    def found(self, row: BadRow) -> None:
+        if not self.keep:
+            column = f", column {row.column}" if row.column else ""
+            raise BadCsv(
+                f"{self.name}, line {row.line}{column}: {row.problem}. Nothing of this data set "
+                'was loaded; with bad_rows = "quarantine" such rows go to the table bad_rows'
+            )
+        self.outcome.bad.append(row)
+
+    def fatal(self, line: int, problem: str) -> BadCsv:
+        return BadCsv(f"{self.name}, line {line}: {problem}. Nothing of this data set was loaded")
+
+
+def _read_line_by_line(
+    open_csv: Open, header: Sequence[str], layout: Layout, bad: _Bad
+) -> Iterator[list[pa.Array]]:
+    places = {name: place for place, name in enumerate(header)}
+    wanted = [
+        (column, places.get(name))
+        for column, name in zip(layout.columns, _names_in_file(header, layout), strict=True)
+    ]
+    rows = _good_rows(open_csv, len(header), wanted, bad)
+    while chunk := list(islice(rows, ROWS_AT_ONCE)):
+        yield [
+            pa.array(values, arrow_type(column))
+            for (column, _), values in zip(wanted, zip(*chunk, strict=True), strict=True)
+        ]
+
+
+def _good_rows(
+    open_csv: Open, width: int, wanted: list[tuple[Column, int | None]], bad: _Bad
+) -> Iterator[list[Any]]:
+    for line, cells, problem in _rows(open_csv, bad):
+        if not problem and len(cells) != width:
+            problem = f"it has {len(cells)} cells where the header has {width}"
+        if problem:
+            bad.found(BadRow(line, None, problem, tuple(cells)))
+            continue
+        column: Column | None = None
+        try:
+            values = []
+            for column, place in wanted:
+                values.append(_value(column, "" if place is None else cells[place]))  # noqa: PERF401
+        except ValueError as error:
+            bad.found(BadRow(line, column.name if column else None, str(error), tuple(cells)))
+        else:
+            yield values
+
+
+def _rows(open_csv: Open, bad: _Bad) -> Iterator[tuple[int, list[str], str]]:
+    """The rows below the header: line, cells and what is wrong with it as a whole."""
+    csv.field_size_limit(sys.maxsize)
+    with open_csv() as raw, _text(raw) as text:
+        reader = csv.reader(text, strict=True)
+        next(reader)
+        while True:
+            line = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "end of data" in str(error):
+                    raise bad.fatal(line, "a quote is opened here and never closed") from None
+                yield line, [], "its quotes are wrong"
+                continue
+            if cells:  # an empty line is no row
+                yield line, cells, ""
+
+
+def _value(column: Column, text: str) -> Any:
+    if not text:
+        if column.key and not column.nullable and arrow_type(column) != pa.string():
+            raise ValueError("the key is missing")
+        return None
+    try:
+        return _PARSERS[column.kind](text) if column.kind != "decimal" else _decimal(column, text)
+    except (ValueError, InvalidOperation):
+        raise ValueError(f"it is no {column.kind}") from None
+
+
+def _integer(text: str) -> int:
+    number = int(text) if re.fullmatch(r"\s*[+-]?[0-9]+\s*", text) else 2**63
+    if not -(2**63) <= number < 2**63:
+        raise ValueError
+    return number
+
+
+def _decimal(column: Column, text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError
+    pa.scalar(number).cast(arrow_type(column))  # raises where digits would be lost
+    return number
+
+
+def _boolean(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in _BOOLEANS:
+        raise ValueError
+    return _BOOLEANS[word]
+
+
+def _time(text: str) -> datetime:
+    plain = re.sub(_ANY_TIME, r"\1 \2\3", text.strip())
+    parsed = pa.array([plain]).cast(pa.timestamp("us"))[0].as_py()
+    return cast(datetime, parsed).replace(tzinfo=timezone.utc)
+
+
+def _words(text: str) -> str:
+    if any("\udc80" <= letter <= "\udcff" for letter in text):
+        raise ValueError
+    return text
+
+
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "bigint": _integer,
+    "bool": _boolean,
+    "timestamp": _time,
+    "double": float,
+    "text": _words,
+    "uuid": _words,
+}
+
+
+def _text(raw: BinaryIO) -> io.TextIOWrapper:
+    # bytes that are no UTF-8 become lone surrogates, which `_words` refuses
+    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
