@@ -34,13 +34,13 @@ def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from dlt.common.configuration.exceptions import ConfigurationException
+        from dlt.common.exceptions import DltException
 
         from .client.errors import BrightspaceError
 
         try:
             return command(*args, **kwargs)
-        except (BrightspaceError, ConfigurationException) as error:
+        except (BrightspaceError, DltException) as error:
             click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
             sys.exit(1)
 

@@ -88,11 +88,13 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     os.chdir(ROOT)  # dlt looks for its workspace, `.dlt`, in the working folder only
 
+    from dlt.common.exceptions import DltException
+
     from d2l_brightspace import BrightspaceError
 
     try:
         report = load(**vars(options))
-    except BrightspaceError as error:
+    except (BrightspaceError, DltException) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     print(report)
