@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -223,20 +224,24 @@ class BrightspaceSession(requests.Session):
                 patience = _Patience(self._limits)
             self._get_over(verdict, sent, patience, where)
 
-    def read_list(self, path: str, scope: str, take: Callable[[Any], Any]) -> list[Any]:
+    def read_list(
+        self, path: str, scope: str, take: Callable[[Any], Any], at_most: float = inf
+    ) -> list[Any]:
         """Read a paged list that belongs to no resource.
 
         Args:
             path: As in `get_json`, with its query.
             scope: OAuth scope the route asks for, for the error text.
             take: What to keep of a row; None to keep nothing of it.
+            at_most: Read no further page once there are so many rows.
 
         Raises:
             BrightspaceError: If the list cannot be read to its end.
         """
         route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
         request = self.prepare_request(Request("GET", self.base_url + path))
-        parts: list[list[Any]] = self._pages(request, route, Refusal(route.template)).page.table
+        where = Refusal(route.template)
+        parts: list[list[Any]] = self._pages(request, route, where, at_most).page.table
         return list(dict.fromkeys(chain.from_iterable(parts)))
 
     def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
@@ -274,7 +279,7 @@ class BrightspaceSession(requests.Session):
         request: PreparedRequest,
         route: Route,
         where: Refusal,
-        at_least: float = float("inf"),
+        at_least: float = inf,
     ) -> PageResponse:
         """Read on until there are enough rows or no more; gives the last page, with all rows.
 
