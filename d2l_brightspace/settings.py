@@ -106,7 +106,12 @@ class Options(BaseConfiguration):
 
 def resolve(spec: Any) -> Any:
     """Fill a configuration from `[sources.d2l_brightspace_source]` and the environment."""
-    return resolve_configuration(spec, sections=("sources", SECTION))
+    return resolve_in(SECTION, spec)
+
+
+def resolve_in(section: str, spec: Any) -> Any:
+    """Fill a configuration from a section below `[sources]` and the environment."""
+    return resolve_configuration(spec, sections=("sources", section))
 
 
 def base_url(host: str) -> str:

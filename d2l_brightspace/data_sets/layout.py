@@ -57,11 +57,9 @@ class Layout:
         fields = [pa.field(LOAD_ID, pa.string(), nullable=False)]
         if self.data_set.has_nullable_key:
             fields.append(pa.field(ROW_KEY, pa.string(), nullable=False))
-        keys = [] if self.data_set.has_nullable_key else self.data_set.keys
-        fields += [
-            pa.field(self.normalize(column.name), arrow_type(column), nullable=column not in keys)
-            for column in self.columns
-        ]
+        for column in self.columns:
+            nullable = column.name not in self.key_hint
+            fields.append(pa.field(self.normalize(column.name), arrow_type(column), nullable))
         return pa.schema(fields)
 
     @cached_property
@@ -77,6 +75,11 @@ class Layout:
         found = (self.data_set.column_of("version"), self.data_set.column_of("modified"))
         return [self.normalize(column.name) for column in found if column]
 
+    @cached_property
+    def key_hint(self) -> list[str]:
+        """The same as dlt takes it, which normalizes names itself."""
+        return [ROW_KEY] if self.data_set.has_nullable_key else [c.name for c in self.data_set.keys]
+
     def hints(self, *, drop_deleted: bool = False) -> dict[str, Any]:
         """The table's columns as dlt takes them.
 
@@ -87,10 +90,10 @@ class Layout:
         if self.data_set.has_nullable_key:
             hints[ROW_KEY] = {"data_type": "text", "nullable": False}
         for column in self.columns:
-            name = self.normalize(column.name)
-            hints[name] = _hint(column, nullable=self.schema.field(name).nullable)
+            nullable = column.name not in self.key_hint
+            hints[column.name] = _hint(column, nullable=nullable)
             if drop_deleted and column.role == "deleted":
-                hints[name]["hard_delete"] = True
+                hints[column.name]["hard_delete"] = True
         return hints
 
     def tabulate(self, arrays: Sequence[pa.Array], load_id: str) -> pa.Table:

@@ -1,0 +1,181 @@
+"""The dlt source of all Brightspace Data Sets: one resource for each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from d2l_brightspace.client.auth import BrightspaceCredentials
+from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, Refusal
+from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
+from d2l_brightspace.settings import resolve_in
+from d2l_brightspace.source import configured_session, open_session
+from d2l_brightspace.tables import SKIPPED_REQUESTS, skipped_request
+
+from .catalogue import LIST_ROUTE, Catalogue
+from .dictionary import DataSet, dictionary, table_name
+from .download import Scratch
+from .ledger import LEDGERS
+from .loading import DataSetLoad, Workbench, write_disposition
+from .layout import Layout
+from .options import SECTION, BadRows, Deletes, Workshop, one_of
+
+OTHER_DATA_SETS = "other_data_sets"
+"""Loads what the tenant offers and the dictionary does not know, each into a table of its own."""
+
+
+@dlt.source(name=SECTION, section=SECTION, max_table_nesting=0)
+def brightspace_data_sets_source(
+    host: str | None = None,
+    credentials: BrightspaceCredentials | None = None,
+    data_sets: Sequence[str] | None = None,
+    deletes: Deletes = "keep",
+    bad_rows: BadRows = "stop",
+    full_every_days: int | None = 28,
+    lp_version: str | None = None,
+) -> list[DltResource]:
+    """Brightspace Data Sets, full and differential, each in a table of its own.
+
+    The first run takes the newest full extract of each data set and the differentials after it;
+    later runs take every newer differential, in order. Sends nothing before its resources are read.
+
+    Args:
+        host: As in `d2l_brightspace_source`; None for the one that source is configured with.
+        credentials: As in `d2l_brightspace_source`; None for those. They need the OAuth scope
+            `datasets:bds:read`, or `datahub:dataexports:*` on a tenant that has only the older
+            routes.
+        data_sets: Names of data sets, as D2L writes them or as their tables are called; None for
+            all that the tenant offers.
+        deletes: `keep` rows that are marked as deleted, with their `is_deleted`, or `drop` them.
+        bad_rows: `stop` a data set at a row that cannot be in its table, or `quarantine` such rows
+            in the table `bad_rows`.
+        full_every_days: Age from which a table is built anew of the newest full extract, which is
+            where rows that were deleted for good disappear; None to do so only where it must be.
+        lp_version: As in `d2l_brightspace_source`.
+
+    Returns:
+        Resources named as their tables, `other_data_sets` for those nobody documents,
+        `extracts_loaded`, `bad_rows` and `skipped_requests`.
+
+    Raises:
+        ConfigurationError: If a setting cannot be right.
+    """
+    one_of("deletes", deletes, ("keep", "drop"))
+    one_of("bad_rows", bad_rows, ("stop", "quarantine"))
+    workshop: Workshop = resolve_in(SECTION, Workshop())
+    session = _session(host, credentials, lp_version)
+    bench = Workbench(
+        session,
+        Catalogue(session),
+        Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9),
+        threading.Semaphore(workshop.at_once),
+        deletes,
+        bad_rows,
+        None if full_every_days is None else timedelta(days=full_every_days),
+        workshop.max_csv_gigabytes * 1e9,
+    )
+    known = dictionary()
+    if data_sets is None:
+        wanted = list(known.values())
+        others = [_other_data_sets(bench)]
+    else:
+        tables = dict.fromkeys(table_name(name) for name in data_sets)
+        wanted = [known.get(table) or DataSet(table) for table in tables]
+        others = []
+    resources = [_resource(bench, data_set, named=data_sets is not None) for data_set in wanted]
+    return [*_ledgers(), *resources, *others]
+
+
+def _session(
+    host: str | None, credentials: BrightspaceCredentials | None, lp_version: str | None
+) -> BrightspaceSession:
+    if host is None and credentials is None:
+        return configured_session(lp_version=lp_version)
+    if host is None:
+        return configured_session(credentials=credentials, lp_version=lp_version)
+    if credentials is None:
+        return configured_session(host, lp_version=lp_version)
+    return open_session(host, credentials, {"lp": lp_version})
+
+
+def _resource(bench: Workbench, data_set: DataSet, *, named: bool) -> DltResource:
+    @dlt.resource(name=data_set.table, parallelized=True)
+    def one_data_set() -> Iterator[Any]:
+        state = dlt.current.resource_state(data_set.table)
+        if data_set.table in bench.catalogue.offers:
+            yield from _loaded(DataSetLoad(bench, data_set, state))
+        elif named:
+            yield _skip(data_set.table, _not_offered(data_set))
+
+    _write_ledgers_too(one_data_set)
+    layout = Layout(data_set, _as_it_is)
+    return one_data_set.apply_hints(
+        columns=layout.hints(drop_deleted=bench.deletes == "drop"),
+        primary_key=layout.key_hint or None,
+        write_disposition=write_disposition(replaces=False),
+    )
+
+
+def _other_data_sets(bench: Workbench) -> DltResource:
+    @dlt.resource(name=OTHER_DATA_SETS, parallelized=True)
+    def other_data_sets() -> Iterator[Any]:
+        states = dlt.current.resource_state(OTHER_DATA_SETS)
+        for table, offer in bench.catalogue.offers.items():
+            if table not in dictionary():
+                state = states.setdefault(table, {})
+                yield from _loaded(DataSetLoad(bench, DataSet(offer.name), state, documented=False))
+
+    _write_ledgers_too(other_data_sets)
+    return other_data_sets
+
+
+def _loaded(load: DataSetLoad) -> Iterator[Any]:
+    try:
+        yield from load.items()
+    except (*SKIPPABLE, RateLimited) as error:
+        # one data set less; the others, and what this one had before, stay good
+        yield _skip(load.data_set.table, error)
+
+
+def _skip(table: str, error: BrightspaceError) -> Any:
+    row = skipped_request(table, 0, error)
+    return dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))
+
+
+def _not_offered(data_set: DataSet) -> NotFound:
+    return NotFound(
+        f"The tenant offers no data set {data_set.name!r}, or hides it from the caller; "
+        "`d2l-brightspace data-sets list` tells what there is",
+        Refusal(LIST_ROUTE),
+    )
+
+
+_LEDGERS = {**LEDGERS, "skipped_requests": SKIPPED_REQUESTS}
+
+
+def _ledgers() -> list[DltResource]:
+    """The ledgers as resources of their own, so that their tables exist without any row."""
+    return [_ledger(name, hints) for name, hints in _LEDGERS.items()]
+
+
+def _ledger(name: str, hints: dict[str, Any]) -> DltResource:
+    @dlt.resource(**{"name": name, **hints})
+    def ledger() -> Iterator[Any]:
+        yield dlt.mark.materialize_table_schema()
+
+    return ledger
+
+
+def _write_ledgers_too(resource: DltResource) -> None:
+    # before the resource's own hints, with which a variant would begin
+    for name, hints in _LEDGERS.items():
+        resource.apply_hints(**{"table_name": name, **hints}, create_table_variant=True)
+
+
+def _as_it_is(name: str) -> str:
+    return name
