@@ -78,7 +78,7 @@ def _find_older_rows(
 def _rewrite(
     connection: duckdb.DuckDBPyConnection, number: int, path: Path, layout: Layout
 ) -> None:
-    kept = connection.execute(
+    kept = connection.sql(
         f"SELECT * EXCLUDE (file_row_number) FROM {_parquet(path)} ANTI JOIN "
         f"(SELECT file_row_number FROM older WHERE file = {number}) USING (file_row_number)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -19,6 +20,7 @@ from .access import Gate
 from .clock import Clock
 from .control import control_routes
 from .credits import Credits
+from .data_hub import DataHub
 from .journal import Journal
 from .keyring import Keyring
 from .oauth import OAuthError, TokenIssuer
@@ -28,6 +30,7 @@ from .routes import ROUTES
 from .routing import ANONYMOUS, Call, Route, Router
 from .seeding import build_world
 from .settings import SandboxSettings
+from .storage import Storage
 from .world import World
 
 logger = logging.getLogger("d2l_brightspace.sandbox")
@@ -45,6 +48,8 @@ class State:
     gate: Gate = field(init=False)
     credits: Credits = field(init=False)
     journal: Journal = field(default_factory=Journal)
+    storage_url: str = ""
+    """Where the storage of Data Hub is to be found; another origin than Brightspace's."""
 
     def __post_init__(self) -> None:
         """Build the parts from the settings."""
@@ -56,12 +61,21 @@ class State:
         self.credits = Credits(self.settings, self.clock)
 
 
+    @cached_property
+    def hub(self) -> DataHub:
+        """Data Hub; made when it is first asked for, as most never do."""
+        hub = DataHub(self.settings.data_sets, self.settings.data_set_rows)
+        hub.storage_url = self.storage_url
+        return hub
+
+
 def build_app(state: State) -> Starlette:
     """Wire the routes of Brightspace, of its token endpoint and of the sandbox's own controls."""
     token = TokenEndpoint(state)
     app = Starlette(
         routes=[
             StarletteRoute("/core/connect/token", token.answer, methods=["POST"]),
+            StarletteRoute("/storage/{name}", Storage(state).answer),
             Mount("/sandbox", routes=control_routes(state)),
             Mount("/", app=Api(state, Router(ROUTES))),
         ],
@@ -96,7 +110,7 @@ class Api:
             headers = self._admit(request, route)
             query = Query(request.query_params.multi_items())
             state, body = self._state, await request.body()
-            call = Call(request, body, state.world, state.settings, query, parts)
+            call = Call(request, body, state.world, state.settings, query, parts, state)
             with state.world.lock:
                 answer = route.handler(call)
         except RefusedError as refused:

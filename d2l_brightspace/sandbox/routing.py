@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from starlette.requests import Request
 
+from .data_hub import DataHub
 from .problems import not_authorized, not_found, plain
 from .query import Query
 from .settings import SandboxSettings
@@ -16,6 +18,14 @@ from .versions import is_supported
 from .world import Unit, World
 
 ANONYMOUS = ""
+
+
+class HasHub(Protocol):
+    """Knows Data Hub, and makes it only when it is asked for."""
+
+    @property
+    def hub(self) -> DataHub:
+        """Data Hub."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +38,16 @@ class Call:
     settings: SandboxSettings
     query: Query
     parts: dict[str, str]
+    _state: HasHub
 
     def id(self, name: str) -> int:
         """Return an id that is part of the path."""
         return int(self.parts[name])
+
+    @property
+    def hub(self) -> DataHub:
+        """Data Hub."""
+        return self._state.hub
 
     @property
     def page_size(self) -> int:

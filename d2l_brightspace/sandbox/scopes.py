@@ -7,6 +7,9 @@ from itertools import product
 CORE = "core:*:*"  # for routes without a scope of their own (reference 1a, "Scopes")
 OFFERED = (
     CORE,
+    "datahub:dataexports:download",
+    "datahub:dataexports:read",
+    "datasets:bds:read",
     "enrollment:orgunit:read",
     "enrollment:own_enrollment:read",
     "organizations:organization:read",

@@ -11,6 +11,7 @@ import uvicorn
 from .app import State, build_app
 from .clock import Clock
 from .credentials import credentials
+from .data_hub import DataHub
 from .journal import Journal
 from .settings import SandboxSettings
 from .truth import count
@@ -45,15 +46,16 @@ class Sandbox:
 
     def start(self) -> Sandbox:
         """Open the port and serve. Raises OSError when the port is in use."""
-        listener = _listen(self._port)
+        listener, storage = _listen(self._port), _listen(0)
         self._port = listener.getsockname()[1]
+        self._state.storage_url = f"http://{_HOST}:{storage.getsockname()[1]}"
         config = uvicorn.Config(
             build_app(self._state), log_config=None, access_log=False, lifespan="off", ws="none"
         )
         config.timeout_graceful_shutdown = 1
         self._server = _Server(config)
         self._thread = threading.Thread(
-            target=self._server.run, args=([listener],), name="brightspace-sandbox", daemon=True
+            target=self._server.run, args=([listener, storage],), name="brightspace-sandbox", daemon=True
         )
         self._thread.start()
         if not self._server.ready.wait(_LONGEST_START):
@@ -90,6 +92,11 @@ class Sandbox:
     def world(self) -> World:
         """The data, which may be changed while the server runs."""
         return self._state.world
+
+    @property
+    def hub(self) -> DataHub:
+        """Data Hub, which may be changed while the server runs."""
+        return self._state.hub
 
     @property
     def clock(self) -> Clock:

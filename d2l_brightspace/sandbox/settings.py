@@ -34,6 +34,9 @@ class SandboxSettings:
         clock_offset: Seconds the server's clock is ahead of the real time.
         scopes: The scopes registered for every application, separated by blanks.
         signing_key: Key type of the service user. "ec" is derived from the seed; "rsa" is fresh.
+        data_sets: Display names of the Brightspace Data Sets offered; none for all.
+        data_set_rows: Rows of each data set on the first day.
+        data_hub_routes: Which routes of Data Hub there are.
         clock: Source of the time in seconds since the epoch.
     """
 
@@ -53,6 +56,9 @@ class SandboxSettings:
     clock_offset: float = 0
     scopes: str = EVERY_SCOPE
     signing_key: Literal["ec", "rsa"] = "ec"
+    data_sets: tuple[str, ...] = ()
+    data_set_rows: int = 12
+    data_hub_routes: tuple[Literal["new", "old"], ...] = ("new", "old")
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False)
 
     def __post_init__(self) -> None:
