@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from .client.paginators import BookmarkPaginator, ObjectListPaginator
     from .client.tokens import FileTokenStore, TokenStore
+    from .data_sets.source import brightspace_data_sets_source
     from .runs import RunInProgress, RunReport, progress_display, run
     from .source import d2l_brightspace_source, log_message
 
@@ -52,6 +53,7 @@ _HOMES = {
     ),
     "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
     "client.tokens": ("FileTokenStore", "TokenStore"),
+    "data_sets.source": ("brightspace_data_sets_source",),
     "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
     "source": ("d2l_brightspace_source", "log_message"),
 }
@@ -77,6 +79,7 @@ __all__ = [
     "ServiceUnavailable",
     "ServiceUserAuth",
     "TokenStore",
+    "brightspace_data_sets_source",
     "d2l_brightspace_source",
     "log_message",
     "progress_display",

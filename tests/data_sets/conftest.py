@@ -1,0 +1,84 @@
+"""A tenant with Data Hub, a loader for it, and the tables as the tests read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pytest
+
+from d2l_brightspace import BearerAuth, brightspace_data_sets_source
+from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+
+Rows = set[tuple[Any, ...]]
+
+
+@pytest.fixture
+def tenant() -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes that offer the named data sets."""
+    with ExitStack() as stack:
+
+        def start(*names: str, **settings: Any) -> Sandbox:
+            chosen = SandboxSettings(
+                courses=1, users=2, class_size=1, log_messages=0, data_sets=names, **settings
+            )
+            return stack.enter_context(Sandbox(chosen))
+
+        yield start
+
+
+@pytest.fixture
+def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loader]:
+    """Make loaders into one DuckDB file."""
+    limits = "SOURCES__D2L_BRIGHTSPACE_SOURCE__LIMITS__"
+    monkeypatch.setenv(f"{limits}BACKOFF_SECONDS", "0")
+
+    def make(sandbox: Sandbox, **arguments: Any) -> Loader:
+        return Loader(sandbox, tmp_path, arguments)
+
+    return make
+
+
+class Loader:
+    """Loads a sandbox's data sets, and reads the tables back."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path, arguments: dict[str, Any]) -> None:
+        self.sandbox = sandbox
+        self.folder = folder
+        self.arguments = arguments
+
+    def pipeline(self) -> dlt.Pipeline:
+        return dlt.pipeline(
+            "d2l_brightspace_data_sets",
+            pipelines_dir=str(self.folder / "pipelines"),
+            destination=dlt.destinations.duckdb(str(self.folder / "bds.duckdb")),
+            dataset_name="d2l_brightspace_bds",
+        )
+
+    def source(self, **more: Any) -> Any:
+        token = self.sandbox.credentials["bearer"]["token"]
+        names = [*self.sandbox.settings.data_sets] or None
+        arguments = {"data_sets": names, **self.arguments, **more}
+        return brightspace_data_sets_source(self.sandbox.url, BearerAuth(token=token), **arguments)
+
+    def run(self, **more: Any) -> None:
+        self.pipeline().run(self.source(**more))
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.pipeline().sql_client() as client:
+            return list(client.execute_sql(sql) or [])
+
+    def extracts(self, columns: str = "kind, reason", where: str = "1 = 1") -> list[Any]:
+        return self.query(f"SELECT {columns} FROM extracts_loaded WHERE {where} ORDER BY created")
+
+    def table(self, name: str) -> Rows:
+        """All rows of a data set's table, without dlt's column."""
+        return set(self.query(f"SELECT * EXCLUDE (_dlt_load_id) FROM {name}"))
+
+    def truth(self, name: str, *, without: str = "") -> Rows:
+        """The rows the table should hold, by the sandbox's own account."""
+        rows = self.sandbox.hub.truth(name)
+        return {tuple(row.values()) for row in rows if not (without and row[without])}
