@@ -85,7 +85,7 @@ class Archive:
             BadArchive: If the archive is damaged.
         """
         with self._opened() as archive, archive.open(archive.infolist()[0]) as member:
-            yield cast(BinaryIO, member)
+            yield cast("BinaryIO", member)
 
     def _refused(self, why: str) -> BadArchive:
         return BadArchive(f"{self.name}: the download {why}; it is refused")

@@ -139,7 +139,7 @@ def _old_offers(entries: Iterable[dict[str, Any]]) -> Iterator[Offer]:
         found = extracts.setdefault(name, [])
         for row in (entry, *(entry.get("PreviousDataSets") or ())):
             if row.get("CreatedDate"):
-                found.append(_extract(row, OLD_LIST_ROUTE, kind))  # noqa: PERF401
+                found.append(_extract(row, OLD_LIST_ROUTE, kind))
     for name, found in extracts.items():
         has_differential = any(one.kind == "differential" for one in found)
         yield Offer(name, None, has_differential, tuple(found))
@@ -147,14 +147,16 @@ def _old_offers(entries: Iterable[dict[str, Any]]) -> Iterator[Offer]:
 
 def _name(text: Any) -> str:
     """The name that a full and its differential share."""
-    return re.sub(r"[\s(-]*(full|differential)s?[\s)]*$", "", str(text or ""), flags=re.I).strip()
+    return re.sub(
+        r"[\s(-]*(full|differential)s?[\s)]*$", "", str(text or ""), flags=re.IGNORECASE
+    ).strip()
 
 
 def _kind(text: Any) -> ExtractKind:
     kind = str(text).lower()
     if kind not in ("full", "differential"):
         raise ProtocolError("An extract is neither full nor differential", Refusal(EXTRACTS_ROUTE))
-    return cast(ExtractKind, kind)
+    return cast("ExtractKind", kind)
 
 
 def _extract(row: dict[str, Any], route: str, kind: ExtractKind) -> Extract:

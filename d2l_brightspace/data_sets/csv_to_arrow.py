@@ -13,6 +13,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
@@ -25,14 +26,14 @@ import pyarrow as pa
 from d2l_brightspace.client.errors import ProtocolError
 
 from .dictionary import Column
-from .layout import ARROW_TYPES, Layout, arrow_type
+from .layout import Layout, arrow_type
 
 BLOCK_BYTES = 4 * 1024 * 1024
 LARGEST_ROW_BYTES = 256 * 1024 * 1024
 """A row must fit into a block; blocks grow up to this where one does not."""
 ROWS_AT_ONCE = 10_000
 
-Open = Callable[[], BinaryIO]
+Open = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens the CSV at its beginning; a file may be read more than once."""
 
 
@@ -166,9 +167,7 @@ def _parse_times(texts: pa.Array) -> pa.Array:
     return plain.cast(pa.timestamp("us"))
 
 
-_ANY_TIME = (
-    r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,6})?\d{0,3}(?:Z|\+00:00)?$"
-)
+_ANY_TIME = r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(\.\d{1,6})?\d{0,3}(?:Z|\+00:00)?$"
 _READINGS = (
     _Reading(pa.timestamp("us", "UTC")),
     _Reading(pa.timestamp("us")),
@@ -286,16 +285,15 @@ def _good_rows(
     open_csv: Open, width: int, wanted: list[tuple[Column, int | None]], bad: _Bad
 ) -> Iterator[list[Any]]:
     for line, cells, problem in _rows(open_csv, bad):
-        if not problem and len(cells) != width:
-            problem = f"it has {len(cells)} cells where the header has {width}"
-        if problem:
-            bad.found(BadRow(line, None, problem, tuple(cells)))
+        wrong_width = f"it has {len(cells)} cells where the header has {width}"
+        if problem or len(cells) != width:
+            bad.found(BadRow(line, None, problem or wrong_width, tuple(cells)))
             continue
         column: Column | None = None
         try:
             values = []
             for column, place in wanted:
-                values.append(_value(column, "" if place is None else cells[place]))  # noqa: PERF401
+                values.append(_value(column, "" if place is None else cells[place]))
         except ValueError as error:
             bad.found(BadRow(line, column.name if column else None, str(error), tuple(cells)))
         else:
@@ -359,7 +357,7 @@ def _boolean(text: str) -> bool:
 def _time(text: str) -> datetime:
     plain = re.sub(_ANY_TIME, r"\1 \2\3", text.strip())
     parsed = pa.array([plain]).cast(pa.timestamp("us"))[0].as_py()
-    return cast(datetime, parsed).replace(tzinfo=timezone.utc)
+    return cast("datetime", parsed).replace(tzinfo=timezone.utc)
 
 
 def _words(text: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.session import BrightspaceSession
@@ -32,16 +35,16 @@ class Scratch:
         self._used = 0
         self._changed = threading.Condition()
         self._numbers = count()
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._lock: FileLock | None = None
 
     def path(self, suffix: str) -> Path:
         """A new name in the folder."""
         with self._changed:
             if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(
-                    prefix="d2l_brightspace_", dir=self._parent, ignore_cleanup_errors=True
-                )
-            return Path(self._folder.name) / f"{next(self._numbers)}{suffix}"
+                self._folder, self._lock = _new_folder(self._parent)
+                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            return self._folder / f"{next(self._numbers)}{suffix}"
 
     @contextmanager
     def room_for(self, size: int, name: str) -> Iterator[Path]:
@@ -68,13 +71,26 @@ class Scratch:
                 self._used -= size
                 self._changed.notify_all()
 
-    def close(self) -> None:
-        """Delete the folder."""
-        with self._changed:
-            if self._folder is not None:
-                shutil.rmtree(self._folder.name, ignore_errors=True)
-                self._folder.cleanup()
-                self._folder = None
+
+def _new_folder(parent: str | None) -> tuple[Path, FileLock]:
+    """Make a folder, and remove those of runs that were killed.
+
+    A run holds the lock in its folder for as long as it lives.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    mine = FileLock(folder / _LOCK)
+    mine.acquire()
+    for other in folder.parent.glob(f"{_PREFIX}*"):
+        try:
+            with FileLock(other / _LOCK, timeout=0):
+                shutil.rmtree(other, ignore_errors=True)
+        except (Timeout, OSError):
+            continue
+    return folder, mine
+
+
+_PREFIX = "d2l_brightspace_"
+_LOCK = ".lock"
 
 
 @contextmanager

@@ -274,5 +274,3 @@ def _as_state(progress: Progress | None) -> dict[str, Any]:
         "version": progress.version,
         "gap": progress.gap,
     }
-
-

@@ -18,7 +18,7 @@ BadRows = Literal["stop", "quarantine"]
 
 @configspec
 class Workshop(BaseConfiguration):
-    """Section `[sources.d2l_brightspace_data_sets.files]`: where files are worked on, and bounds."""
+    """Where files are worked on: section `[sources.d2l_brightspace_data_sets.files]`."""
 
     __section__: ClassVar[str] = "files"
 

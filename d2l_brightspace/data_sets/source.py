@@ -20,9 +20,9 @@ from d2l_brightspace.tables import SKIPPED_REQUESTS, skipped_request
 from .catalogue import LIST_ROUTE, Catalogue
 from .dictionary import DataSet, dictionary, table_name
 from .download import Scratch
+from .layout import Layout
 from .ledger import LEDGERS
 from .loading import DataSetLoad, Workbench, write_disposition
-from .layout import Layout
 from .options import SECTION, BadRows, Deletes, Workshop, one_of
 
 OTHER_DATA_SETS = "other_data_sets"
@@ -94,13 +94,11 @@ def brightspace_data_sets_source(
 def _session(
     host: str | None, credentials: BrightspaceCredentials | None, lp_version: str | None
 ) -> BrightspaceSession:
-    if host is None and credentials is None:
-        return configured_session(lp_version=lp_version)
-    if host is None:
-        return configured_session(credentials=credentials, lp_version=lp_version)
-    if credentials is None:
-        return configured_session(host, lp_version=lp_version)
-    return open_session(host, credentials, {"lp": lp_version})
+    if host and credentials:
+        return open_session(host, credentials, {"lp": lp_version})
+    # what is not given here is configured for the other source
+    given = {"host": host, "credentials": credentials, "lp_version": lp_version}
+    return configured_session(**{name: v for name, v in given.items() if v is not None})  # type: ignore[arg-type]
 
 
 def _resource(bench: Workbench, data_set: DataSet, *, named: bool) -> DltResource:

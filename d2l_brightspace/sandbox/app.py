@@ -60,7 +60,6 @@ class State:
         self.gate = Gate(self.keyring, self.issuer, self.clock)
         self.credits = Credits(self.settings, self.clock)
 
-
     @cached_property
     def hub(self) -> DataHub:
         """Data Hub; made when it is first asked for, as most never do."""

@@ -167,9 +167,9 @@ class DataSet:
         self.rows.update({number: Row(number, 1, day) for number in added})
         return [row for row in self.rows.values() if row.day == day]
 
-    def values(self, row: Row) -> dict[str, Value]:
-        """Return a row as a table should hold it."""
-        return {column.name: _value(self.shape, column, row) for column in self.columns(99)}
+    def values(self, row: Row, day: int) -> dict[str, Value]:
+        """Return a row as a table should hold it on a day."""
+        return {column.name: _value(self.shape, column, row) for column in self.columns(day)}
 
 
 class DataHub:
@@ -229,7 +229,7 @@ class DataHub:
     def truth(self, name: str) -> list[dict[str, Value]]:
         """The rows of a table that holds everything that was published."""
         data_set = self.data_sets[name]
-        return [data_set.values(row) for row in data_set.published.values()]
+        return [data_set.values(row, self.day) for row in data_set.published.values()]
 
     def offer_file(self, name: str, path: Path, kind: Kind = "Full") -> None:
         """Offer a ready-made zip as the newest extract of a data set."""
@@ -289,7 +289,7 @@ def _new(shape: Shape, rows: int) -> DataSet:
 # --- values ---------------------------------------------------------------------------------------
 
 
-def _value(shape: Shape, column: Column, row: Row) -> Value:
+def _value(shape: Shape, column: Column, row: Row) -> Value:  # noqa: PLR0911  # by kind
     if column.key:
         return _key(shape, column, row)
     if column.name == "IsDeleted":
@@ -320,7 +320,7 @@ def _key(shape: Shape, column: Column, row: Row) -> Value:
     return 1000 + number
 
 
-def _other(column: Column, chance: int) -> Value:
+def _other(column: Column, chance: int) -> Value:  # noqa: PLR0911  # by type
     if column.type in ("nvarchar", "varchar"):
         size = int(column.size) if column.size.isdigit() and int(column.size) > 0 else 50
         return _LIKE_THIS[chance % len(_LIKE_THIS)][:size] or None

@@ -55,7 +55,10 @@ class Sandbox:
         config.timeout_graceful_shutdown = 1
         self._server = _Server(config)
         self._thread = threading.Thread(
-            target=self._server.run, args=([listener, storage],), name="brightspace-sandbox", daemon=True
+            target=self._server.run,
+            args=([listener, storage],),
+            name="brightspace-sandbox",
+            daemon=True,
         )
         self._thread.start()
         if not self._server.ready.wait(_LONGEST_START):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
@@ -27,13 +28,13 @@ class Storage:
         if path is None:
             return PlainTextResponse("the signature does not match", 403)
         if hub.cut_after:
-            return _cut(path.read_bytes(), hub.cut_after.pop(0))
+            return _cut(path, hub.cut_after.pop(0))
         return FileResponse(path, media_type="application/zip")
 
 
-def _cut(body: bytes, after: int) -> Response:
+def _cut(path: Path, after: int) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
-        yield body[:after]
+        yield path.read_bytes()[:after]
 
-    headers = {"Content-Length": str(len(body)), "ETag": '"cut"', "Accept-Ranges": "bytes"}
+    headers = dict(FileResponse(path, stat_result=path.stat()).headers)
     return StreamingResponse(pieces(), media_type="application/zip", headers=headers)

@@ -75,8 +75,9 @@ class Loader:
         return self.query(f"SELECT {columns} FROM extracts_loaded WHERE {where} ORDER BY created")
 
     def table(self, name: str) -> Rows:
-        """All rows of a data set's table, without dlt's column."""
-        return set(self.query(f"SELECT * EXCLUDE (_dlt_load_id) FROM {name}"))
+        """All rows of a data set's table, without the columns that are not in the files."""
+        columns = f"SELECT COLUMNS(c -> c NOT IN ('_dlt_load_id', 'row_key')) FROM {name}"
+        return set(self.query(columns))
 
     def truth(self, name: str, *, without: str = "") -> Rows:
         """The rows the table should hold, by the sandbox's own account."""

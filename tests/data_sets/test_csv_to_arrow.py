@@ -60,7 +60,9 @@ def lines(*rows: str) -> str:
 
 
 def test_every_type_is_exact(tmp_path):
-    outcome, rows = loaded(lines(f"{2**63 - 1},x,10.123456789,True," + GOOD.split(",", 4)[4]), tmp_path)
+    outcome, rows = loaded(
+        lines(f"{2**63 - 1},x,10.123456789,True," + GOOD.split(",", 4)[4]), tmp_path
+    )
     assert rows == [
         {
             "id": 2**63 - 1,

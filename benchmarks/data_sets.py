@@ -1,0 +1,220 @@
+"""Five million rows of Grade Results: the source against the bare script it can never beat.
+
+    python -m benchmarks.data_sets [--rows 5000000]
+
+Both download the same zip from the same sandbox and end with the same DuckDB table of the same
+types. Each runs in a process of its own, so that its peak of memory is its own. The bare script
+takes what a script may take for granted: columns of known types, no bad row, no later run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+COLUMNS = {
+    "OrgUnitId": "int64",
+    "UserId": "int64",
+    "GradeObjectId": "int64",
+    "PointsNumerator": "decimal",
+    "PointsDenominator": "decimal",
+    "WeightedNumerator": "decimal",
+    "IsReleased": "bool",
+    "IsDropped": "bool",
+    "LastModified": "timestamp",
+    "LastModifiedBy": "int64",
+    "Comments": "string",
+    "IsExempt": "bool",
+}
+ROWS_AT_ONCE = 250_000
+TARGET_RATIO, TARGET_MEGABYTES = 2.5, 800
+
+
+def main() -> None:
+    options = _arguments()
+    if options.side:
+        print(json.dumps(_SIDES[options.side](options)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(compare(options.rows, Path(folder)))
+
+
+def compare(rows: int, folder: Path) -> str:
+    from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+
+    archive = folder / "GradeResults.zip"
+    megabytes = make_archive(archive, rows) / 1e6
+    settings = SandboxSettings(
+        courses=1, users=2, class_size=1, log_messages=0, data_sets=("Grade Results",)
+    )
+    with Sandbox(settings) as sandbox:
+        sandbox.hub.offer_file("Grade Results", archive)
+        token = sandbox.credentials["bearer"]["token"]
+        limit, ours = (
+            _side(side, sandbox.url, token, folder / side) for side in ("limit", "ours")
+        )
+    assert limit["sum"] == ours["sum"], (limit, ours)
+    ratio = ours["seconds"] / limit["seconds"]
+    return "\n".join(
+        [
+            f"{rows:,} rows x {len(COLUMNS)} columns, {megabytes:.0f} MB of CSV",
+            f"  limit  {limit['seconds']:6.1f} s  {limit['megabytes']:6.0f} MB",
+            f"  ours   {ours['seconds']:6.1f} s  {ours['megabytes']:6.0f} MB",
+            f"  ratio  {ratio:6.2f}    (at most {TARGET_RATIO}, in less than {TARGET_MEGABYTES} MB)",
+        ]
+    )
+
+
+def _side(side: str, url: str, token: str, folder: Path) -> dict[str, float]:
+    folder.mkdir()
+    command = [sys.executable, "-m", "benchmarks.data_sets", "--side", side]
+    command += ["--url", url, "--token", token, "--folder", str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def limit(options: argparse.Namespace) -> dict[str, float]:
+    began = time.monotonic()
+    import duckdb
+    import pyarrow as pa
+    import requests
+    from pyarrow import csv
+
+    folder = Path(options.folder)
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {options.token}"
+        base = f"{options.url}/d2l/api/lp/1.49/datasets/bds"
+        schema = session.get(base).json()["Objects"][0]["SchemaId"]
+        extracts = session.get(f"{base}/{schema}/extracts").json()["Objects"]
+        link = max(extracts, key=lambda one: one["CreatedDate"])["DownloadLink"]
+        link = session.get(link, allow_redirects=False).headers["Location"]
+        answer = requests.get(link, stream=True, headers={"Accept-Encoding": "identity"})
+        with (folder / "x.zip").open("wb") as file:
+            for chunk in answer.iter_content(1 << 20):
+                file.write(chunk)
+    types = {
+        "decimal": pa.decimal128(19, 9),
+        "timestamp": pa.timestamp("us", "UTC"),
+        **{name: pa.type_for_alias(name) for name in ("int64", "bool", "string")},
+    }
+    connection = duckdb.connect(str(folder / "x.duckdb"))
+    connection.execute("SET memory_limit = '400MB'")
+    with zipfile.ZipFile(folder / "x.zip") as archive, archive.open(archive.namelist()[0]) as raw:
+        reader = csv.open_csv(
+            raw,
+            csv.ReadOptions(block_size=4 << 20),
+            csv.ParseOptions(newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types={name: types[kind] for name, kind in COLUMNS.items()},
+                true_values=["True"],
+                false_values=["False"],
+            ),
+        )
+        connection.execute("CREATE TABLE grade_results AS SELECT * FROM reader")
+    seconds = time.monotonic() - began
+    query = "SELECT count(*), sum(UserId), sum(PointsNumerator) FROM grade_results"
+    return _result(seconds, connection.execute(query).fetchall())
+
+
+def ours(options: argparse.Namespace) -> dict[str, float]:
+    began = time.monotonic()
+    import dlt
+    from dlt.destinations import duckdb
+
+    from d2l_brightspace import BearerAuth, brightspace_data_sets_source
+
+    folder = Path(options.folder)
+    pipeline = dlt.pipeline(
+        "data_sets_benchmark",
+        destination=duckdb(
+            {"database": str(folder / "x.duckdb"), "global_config": {"memory_limit": "400MB"}}
+        ),
+        dataset_name="bds",
+        pipelines_dir=str(folder),
+    )
+    pipeline.run(
+        brightspace_data_sets_source(
+            options.url, BearerAuth(token=options.token), data_sets=["Grade Results"]
+        )
+    )
+    seconds = time.monotonic() - began
+    with pipeline.sql_client() as client:
+        query = "SELECT count(*), sum(user_id), sum(points_numerator) FROM grade_results"
+        return _result(seconds, client.execute_sql(query))
+
+
+def _result(seconds: float, rows: object) -> dict[str, float]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "megabytes": peak, "sum": str(rows)}  # type: ignore[dict-item]
+
+
+_SIDES = {"limit": limit, "ours": ours}
+
+
+def make_archive(path: Path, rows: int) -> int:
+    """Write a zip of as many rows; returns the bytes of its CSV."""
+    size = 0
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("GradeResults.csv", "w", force_zip64=True) as file,
+    ):
+        file.write(b"\xef\xbb\xbf")
+        for start in range(0, rows, ROWS_AT_ONCE):
+            text = _csv(start, min(ROWS_AT_ONCE, rows - start), header=start == 0)
+            size += file.write(text)
+    return size
+
+
+def _csv(start: int, rows: int, *, header: bool) -> bytes:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import csv
+
+    number = pa.array(range(start, start + rows), pa.int64())
+
+    def modulo(divisor: int) -> pa.Array:
+        return pc.subtract(number, pc.multiply(pc.divide(number, divisor), divisor))
+
+    points = pc.binary_join_element_wise(modulo(1000).cast(pa.string()), "500000000", ".")
+    time = pc.add(pc.multiply(number, 37), 1_700_000_000_000).cast(pa.timestamp("ms"))
+    note = pc.binary_join_element_wise('Note, "quoted"', modulo(97).cast(pa.string()), " ")
+    flag = pc.if_else(pc.equal(modulo(2), 0), "True", "False")
+    table = pa.table(
+        {
+            "OrgUnitId": pc.add(pc.divide(number, 200), 6600),
+            "UserId": pc.add(modulo(200), 100_000),
+            "GradeObjectId": pc.add(pc.divide(number, 200), 7000),
+            "PointsNumerator": points,
+            "PointsDenominator": pa.repeat(100, rows),
+            "WeightedNumerator": points,
+            "IsReleased": flag,
+            "IsDropped": flag,
+            "LastModified": pc.strftime(time, format="%Y-%m-%dT%H:%M:%SZ"),
+            "LastModifiedBy": pc.add(modulo(50), 9000),
+            "Comments": note,
+            "IsExempt": flag,
+        }
+    )
+    buffer = io.BytesIO()
+    csv.write_csv(table, buffer, csv.WriteOptions(include_header=header, quoting_style="needed"))
+    return buffer.getvalue()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=5_000_000)
+    for hidden in ("--side", "--url", "--token", "--folder"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Downloads over real sockets: whole, resumed, without credentials, within bounds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from d2l_brightspace import ConfigurationError
+from d2l_brightspace.data_sets.download import Scratch
+
+
+@pytest.fixture
+def one(tenant, loader):
+    return loader(tenant("Grade Results", data_set_rows=2000))
+
+
+def storage_requests(one) -> list[int]:
+    return [
+        request["status"]
+        for request in one.sandbox.requests
+        if request["path"].startswith("/storage/")
+    ]
+
+
+def test_the_storage_sees_no_credentials(one):
+    one.run()
+    arrivals = [r for r in one.sandbox.requests if r["path"].startswith("/storage/")]
+    assert [(r["status"], r["scheme"]) for r in arrivals] == [(200, "anonymous")]
+    assert one.table("grade_results") == one.truth("Grade Results")
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_was(one, caplog):
+    caplog.set_level(logging.CRITICAL, "uvicorn")
+    one.sandbox.hub.cut_after = [1000, 1]
+    one.run()
+    assert storage_requests(one) == [200, 200, 206]
+    assert one.table("grade_results") == one.truth("Grade Results")
+
+
+def test_the_download_quota_is_waited_for(one):
+    one.sandbox.hub.quota_refusals = 2
+    one.run()
+    assert one.table("grade_results") == one.truth("Grade Results")
+
+
+def test_several_data_sets_are_downloaded_side_by_side(tenant, loader):
+    names = ("Grade Results", "Users", "Content Objects", "Discussion Posts")
+    one = loader(tenant(*names, latency_ms=50))
+    one.run()
+    assert one.sandbox.requests.peak_in_flight > 1
+
+
+def test_no_file_is_left_behind(one, monkeypatch, tmp_path):
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    monkeypatch.setenv("SOURCES__D2L_BRIGHTSPACE_DATA_SETS__FILES__TEMP_FOLDER", str(folder))
+    one.run()
+    assert list(folder.rglob("*.zip")) == []
+    assert list(folder.rglob("*.parquet")) == []
+
+
+def test_a_file_larger_than_the_folder_may_hold_is_refused(tmp_path):
+    scratch = Scratch(str(tmp_path), 100)
+    with pytest.raises(ConfigurationError, match="temp_gigabytes"), scratch.room_for(101, "users"):
+        pass
+
+
+def test_downloads_wait_for_room(tmp_path):
+    scratch = Scratch(str(tmp_path), 100)
+    order: list[str] = []
+
+    def second() -> None:
+        with scratch.room_for(60, "second"):
+            order.append("second in")
+
+    with scratch.room_for(60, "first"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        order.append("first out")
+    thread.join(5)
+    assert order == ["first out", "second in"]

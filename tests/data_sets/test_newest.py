@@ -1,0 +1,89 @@
+"""Of several versions of a row, the newest is kept, whatever file it came in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from d2l_brightspace.data_sets.dictionary import Column, DataSet
+from d2l_brightspace.data_sets.layout import Layout
+from d2l_brightspace.data_sets.newest import keep_newest
+
+ID = Column("Id", "bigint", key=True, nullable=False)
+NOTE = Column("Note", "text")
+VERSION = Column("Version", "bigint", role="version")
+MODIFIED = Column("LastModified", "timestamp", role="modified")
+
+
+def kept(folder: Path, columns: tuple[Column, ...], *files: list[tuple]) -> list[list[tuple]]:
+    layout = Layout(DataSet("Things", columns), str.lower)
+    paths = []
+    for number, rows in enumerate(files):
+        path = folder / f"it's {number}.parquet"
+        arrays = [pa.array(values) for values in zip(*rows, strict=True)]
+        table = layout.tabulate([_cast(one, c) for one, c in zip(arrays, columns)], "1")  # noqa: B905
+        pq.write_table(table, path)
+        paths.append(path)
+    lost = keep_newest(paths, layout, folder / "scratch")
+    found = []
+    for path in paths:
+        table = pq.read_table(path)
+        assert table.schema == layout.schema
+        found.append([tuple(row.values())[1:] for row in table.to_pylist()])
+    assert lost == [len(before) - len(after) for before, after in zip(files, found, strict=True)]
+    return found
+
+
+def _cast(array: pa.Array, column: Column) -> pa.Array:
+    types = {"bigint": pa.int64(), "timestamp": pa.timestamp("us", "UTC"), "text": pa.string()}
+    return array.cast(types[column.kind])
+
+
+def at(day: int) -> datetime:
+    return datetime(2026, 1, day, tzinfo=timezone.utc)
+
+
+def test_rows_with_different_keys_are_all_kept(tmp_path):
+    assert kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(3, "c")]) == [
+        [(1, "a"), (2, "b")],
+        [(3, "c")],
+    ]
+
+
+def test_the_later_extract_wins(tmp_path):
+    assert kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(1, "c")]) == [[(2, "b")], [(1, "c")]]
+
+
+def test_the_later_row_of_one_file_wins(tmp_path):
+    assert kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b"), (1, "c")]) == [[(2, "b"), (1, "c")]]
+
+
+def test_the_higher_version_wins_over_the_later_extract(tmp_path):
+    columns = (ID, NOTE, VERSION)
+    assert kept(tmp_path, columns, [(1, "a", 3)], [(1, "b", 2)]) == [[(1, "a", 3)], []]
+
+
+def test_of_the_same_version_the_later_modification_wins(tmp_path):
+    columns = (ID, VERSION, MODIFIED)
+    first, second = [(1, 2, at(5))], [(1, 2, at(4))]
+    assert kept(tmp_path, columns, first, second) == [first, []]
+
+
+def test_a_row_without_a_version_is_older_than_one_with(tmp_path):
+    columns = (ID, NOTE, VERSION)
+    assert kept(tmp_path, columns, [(1, "a", 1)], [(1, "b", None)]) == [[(1, "a", 1)], []]
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+def test_a_row_that_is_repeated_as_it_is_stays_once(copies, tmp_path):
+    files = [[(1, "a", 1), (9, "z", 1)], *[[(1, "a", 1)]] * (copies - 1)]
+    found = kept(tmp_path, (ID, NOTE, VERSION), *files)
+    assert [row for file in found for row in file] == [(9, "z", 1), (1, "a", 1)]
+
+
+def test_without_a_key_every_row_is_kept(tmp_path):
+    assert kept(tmp_path, (NOTE,), [("a",), ("a",)]) == [[("a",), ("a",)]]
