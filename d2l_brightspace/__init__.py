@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from .client.paginators import BookmarkPaginator, ObjectListPaginator
     from .client.tokens import FileTokenStore, TokenStore
+    from .data_sets.advanced import advanced_data_set
     from .data_sets.source import brightspace_data_sets_source
     from .runs import RunInProgress, RunReport, progress_display, run
     from .source import d2l_brightspace_source, log_message
@@ -53,6 +54,7 @@ _HOMES = {
     ),
     "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
     "client.tokens": ("FileTokenStore", "TokenStore"),
+    "data_sets.advanced": ("advanced_data_set",),
     "data_sets.source": ("brightspace_data_sets_source",),
     "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
     "source": ("d2l_brightspace_source", "log_message"),
@@ -79,6 +81,7 @@ __all__ = [
     "ServiceUnavailable",
     "ServiceUserAuth",
     "TokenStore",
+    "advanced_data_set",
     "brightspace_data_sets_source",
     "d2l_brightspace_source",
     "log_message",

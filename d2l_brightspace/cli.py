@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .data_sets.commands import data_sets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -114,3 +116,8 @@ def check(org_unit_id: int | None) -> None:
         )
     console.print(table)
     sys.exit(0 if complete else 1)
+
+
+main.add_command(data_sets)
+for _command in data_sets.commands.values():
+    _command.callback = reports_errors(_command.callback) if _command.callback else None

@@ -181,7 +181,7 @@ class DataSetLoad:
             if self.documented:
                 yield dlt.mark.with_file_import(str(path), "parquet", file.converted.rows, hints)
             else:  # a file goes to the table of its resource only
-                for table in _tables(path):
+                for table in tables_of(path):
                     yield dlt.mark.with_hints(table, hints, create_table_variant=True)
             path.unlink()
 
@@ -227,7 +227,8 @@ class DataSetLoad:
         }
 
 
-def _tables(path: Path) -> Iterator[pa.Table]:
+def tables_of(path: Path) -> Iterator[pa.Table]:
+    """The rows of a Parquet file in tables that memory holds; an empty file gives an empty one."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import dlt
+from dlt.common.configuration import with_config
 from dlt.extract import DltResource
 
 from d2l_brightspace.client.auth import BrightspaceCredentials
@@ -89,6 +90,16 @@ def brightspace_data_sets_source(
         others = []
     resources = [_resource(bench, data_set, named=data_sets is not None) for data_set in wanted]
     return [*_ledgers(), *resources, *others]
+
+
+@with_config(sections=("sources", SECTION))
+def configured_data_sets_session(
+    host: str | None = None,
+    credentials: BrightspaceCredentials | None = None,
+    lp_version: str | None = None,
+) -> BrightspaceSession:
+    """The session that the source would use, from the same settings."""
+    return _session(host, credentials, lp_version)
 
 
 def _session(

@@ -189,6 +189,8 @@ class DataHub:
         """The next downloads break off after so many bytes each."""
         self.quota_refusals = 0
         """So many of the next downloads are refused, as if the quota were used up."""
+        self.jobs: dict[str, dict[str, object]] = {}
+        """Orders of Advanced Data Sets by their ids."""
         self.storage_url = ""
         """Where the files are, without a slash at its end; another origin than Brightspace's."""
         self._links: dict[str, tuple[str, Path]] = {}

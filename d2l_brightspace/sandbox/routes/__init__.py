@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import classlist, courses, data_sets, enrollments, log, org_units, users, versions
+from . import advanced_data_sets, classlist, courses, data_sets, enrollments, log, org_units, users, versions
 
 ROUTES = (
     *versions.ROUTES,
@@ -13,4 +13,5 @@ ROUTES = (
     *classlist.ROUTES,
     *log.ROUTES,
     *data_sets.ROUTES,
+    *advanced_data_sets.ROUTES,
 )

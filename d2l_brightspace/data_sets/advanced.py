@@ -1,0 +1,159 @@
+"""Advanced Data Sets: reports that Data Hub makes to order, with filters.
+
+    GET  lp/(version)/dataExport/list                 what can be ordered (reporting:dataset:list)
+    POST lp/(version)/dataExport/create               order it           (reporting:job:create)
+    GET  lp/(version)/dataExport/jobs/(exportJobId)   is it ready?       (reporting:job:fetch)
+    GET  lp/(version)/dataExport/download/(exportJobId)  a zip with one CSV (reporting:job:download)
+
+Neither keys nor types are documented (reference 7.5), so every order takes the place of the one
+before it, and every column is text; `resource.apply_hints` knows better where you do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import dlt
+from dlt.extract import DltResource
+
+from d2l_brightspace.client.auth import BrightspaceCredentials
+from d2l_brightspace.client.errors import (
+    ConfigurationError,
+    NotFound,
+    ProtocolError,
+    Refusal,
+    ServiceUnavailable,
+)
+from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.settings import resolve_in, utc_milliseconds
+from d2l_brightspace.tables import current_load_id
+
+from .archive import Archive
+from .csv_to_arrow import convert, read_header
+from .dictionary import DataSet, table_name
+from .download import Scratch
+from .layout import Layout
+from .loading import tables_of
+from .options import SECTION, Workshop
+from .source import configured_data_sets_session
+
+LIST_ROUTE = "lp/(version)/dataExport/list"
+CREATE_ROUTE = "lp/(version)/dataExport/create"
+JOB_ROUTE = "lp/(version)/dataExport/jobs/"
+DOWNLOAD_ROUTE = "lp/(version)/dataExport/download/"
+COMPLETE, FAILED = 2, {3: "failed", 4: "was deleted"}
+_LONGEST_REST = 60.0
+
+FilterValue = str | int | bool | datetime
+
+
+def advanced_data_set(
+    name: str,
+    filters: Mapping[str, FilterValue] | None = None,
+    host: str | None = None,
+    credentials: BrightspaceCredentials | None = None,
+    *,
+    table: str | None = None,
+    patience_seconds: float = 3600,
+    sleep: Callable[[float], None] = time.sleep,
+) -> DltResource:
+    """One Advanced Data Set, ordered anew in each run; replaces what the table held.
+
+    Args:
+        name: Name or id, as `dataExport/list` has it; names vary with the tenant's language.
+        filters: By name, as that list has them: `{"startDate": "2026-09-01", "roles": "110,111"}`.
+        host: As in `brightspace_data_sets_source`.
+        credentials: As in `brightspace_data_sets_source`, with the scopes `reporting:*:*`.
+        table: Name of the table; None for the name in snake case.
+        patience_seconds: How long to wait for the report.
+        sleep: Rests for so many seconds.
+
+    Returns:
+        A resource that sends nothing before it is read.
+    """
+
+    @dlt.resource(
+        name=table or table_name(name),
+        write_disposition={"disposition": "replace", "strategy": "insert-from-staging"},
+    )
+    def one_advanced_data_set() -> Iterator[Any]:
+        session = configured_data_sets_session(**_given(host, credentials))
+        workshop: Workshop = resolve_in(SECTION, Workshop())
+        job = _ordered(session, name, filters or {})
+        _await(session, job, patience_seconds, sleep)
+        scratch = Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9)
+        with scratch.room_for(0, name) as path:
+            session.download(DOWNLOAD_ROUTE + job, path, DOWNLOAD_ROUTE + "(exportJobId)")
+            archive = Archive(path, name, workshop.max_csv_gigabytes * 1e9)
+            archive.check()
+            normalize = dlt.current.source_schema().naming.normalize_identifier
+            header = tuple(read_header(archive.opened, name))
+            layout = Layout(DataSet(name), normalize, header)
+            target = scratch.path(".parquet")
+            load_id = current_load_id() or "none"
+            convert(archive.opened, target, layout, name=name, load_id=load_id)
+        yield from tables_of(target)
+        target.unlink()
+
+    return one_advanced_data_set
+
+
+def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict[str, Any]:
+    given = {"host": host, "credentials": credentials}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
+    """Order the report; gives the id of the job."""
+    known = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
+    offered = {str(one["DataSetId"]): one for one in known}
+    by_name = {str(one["Name"]).casefold(): one for one in known}
+    found = offered.get(name) or by_name.get(name.casefold())
+    if found is None:
+        names = ", ".join(sorted(str(one["Name"]) for one in known)) or "none"
+        raise NotFound(
+            f"There is no Advanced Data Set {name!r}; the tenant offers: {names}",
+            Refusal(LIST_ROUTE),
+        )
+    allowed = [str(one["Name"]) for one in found.get("Filters") or ()]
+    for filter_name in filters:
+        if filter_name not in allowed:
+            raise ConfigurationError(
+                f"{name} has no filter {filter_name!r}; it has: {', '.join(allowed) or 'none'}."
+            )
+    order = {
+        "DataSetId": found["DataSetId"],
+        "Filters": [{"Name": key, "Value": _text(value)} for key, value in filters.items()],
+    }
+    return str(session.post_json(CREATE_ROUTE, order)["ExportJobId"])
+
+
+def _await(
+    session: BrightspaceSession, job: str, patience: float, sleep: Callable[[float], None]
+) -> None:
+    rest, rested = 1.0, 0.0
+    where = Refusal(JOB_ROUTE + "(exportJobId)")
+    while True:
+        status = session.get_json(JOB_ROUTE + job, scope="reporting:job:fetch").get("Status")
+        if status == COMPLETE:
+            return
+        if status in FAILED:
+            raise ProtocolError(f"Data Hub says that the report {FAILED[status]}", where)
+        if rested >= patience:
+            raise ServiceUnavailable(
+                f"The report is not ready after {rested:.0f} s; run again later, or raise "
+                "`patience_seconds`",
+                where,
+            )
+        sleep(rest)
+        rested += rest
+        rest = min(rest * 2, _LONGEST_REST)
+
+
+def _text(value: FilterValue) -> str:
+    if isinstance(value, datetime):
+        return utc_milliseconds(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

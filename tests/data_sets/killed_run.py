@@ -1,0 +1,63 @@
+"""A load that kills itself at its n-th step: run by test_kill.py, in a process of its own.
+
+A step is a line of dlt's and ours where something lasting has just happened or is about to.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import dlt
+
+from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
+
+STEPS = (
+    ("d2l_brightspace.client.session", "BrightspaceSession", "download"),
+    ("d2l_brightspace.data_sets.loading", None, "convert"),
+    ("d2l_brightspace.data_sets.loading", None, "keep_newest"),
+    ("d2l_brightspace.data_sets.loading", "DataSetLoad", "_recorded"),
+    ("dlt.pipeline.pipeline", "Pipeline", "normalize"),
+    ("dlt.pipeline.pipeline", "Pipeline", "load"),
+    ("dlt.load.load", "Load", "complete_package"),
+    ("dlt.destinations.impl.duckdb.duck", "DuckDbClient", "complete_load"),
+    ("dlt.destinations.job_impl", "FinalizedLoadJobWithFollowupJobs", "create_followup_jobs"),
+    ("dlt.common.storages.load_package", "PackageStorage", "complete_loading_package"),
+)
+
+
+def kill_before(number: int) -> None:
+    module, owner, name = STEPS[number]
+    target = __import__(module, fromlist=["x"])
+    target = getattr(target, owner) if owner else target
+    assert hasattr(target, name), STEPS[number]
+
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(target, name, die)
+
+
+def main(url: str, token: str, folder: str, step: str) -> None:
+    if step:
+        kill_before(int(step))
+    pipeline = dlt.pipeline(
+        "d2l_brightspace_data_sets",
+        pipelines_dir=f"{folder}/pipelines",
+        destination=dlt.destinations.duckdb(f"{folder}/bds.duckdb"),
+        dataset_name="d2l_brightspace_bds",
+    )
+    run(
+        pipeline,
+        brightspace_data_sets_source(
+            url,
+            BearerAuth(token=token),
+            data_sets=["Discussion Posts", "Grade Results"],
+            full_every_days=7,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

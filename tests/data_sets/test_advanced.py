@@ -1,0 +1,61 @@
+"""Advanced Data Sets: ordered, awaited, loaded."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from d2l_brightspace import BearerAuth, ConfigurationError, NotFound, advanced_data_set
+
+
+@pytest.fixture
+def order(tenant, loader):
+    one = loader(tenant("Users"))
+
+    def make(name: str = "Final Grades", **filters):
+        token = BearerAuth(token=one.sandbox.credentials["bearer"]["token"])
+        return one, advanced_data_set(
+            name, filters, one.sandbox.url, token, sleep=rests.append
+        )
+
+    rests: list[float] = []
+    make.rests = rests
+    return make
+
+
+def test_a_report_is_ordered_awaited_and_loaded(order):
+    since = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    one, resource = order(startDate=since, roles="110,111")
+    one.pipeline().run(resource)
+    query = "SELECT course_offering_id, final_grade, filters FROM final_grades ORDER BY 1"
+    [first, second] = one.query(query)
+    assert first[:2] == ("6606", "1,5")
+    assert json.loads(first[2]) == [
+        {"Name": "startDate", "Value": "2026-01-02T00:00:00.000Z"},
+        {"Name": "roles", "Value": "110,111"},
+    ]
+    assert second == ("6607", None, None)
+    assert order.rests == [1.0, 2.0]
+
+
+def test_a_new_order_takes_the_place_of_the_old(order):
+    for _ in range(2):
+        one, resource = order()
+        one.pipeline().run(resource)
+    assert one.query("SELECT count(*) FROM final_grades") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("name", "filters", "error", "words"),
+    [
+        ("Attendance", {}, NotFound, "the tenant offers: Final Grades"),
+        ("final grades", {"start": 1}, ConfigurationError, "it has: startDate, roles"),
+    ],
+)
+def test_what_does_not_exist_is_told(order, name, filters, error, words):
+    _, resource = order(name, **filters)
+    with pytest.raises(Exception, match=words) as caught:
+        list(resource)
+    assert isinstance(caught.value.__cause__, error)

@@ -1,0 +1,69 @@
+"""The commands and the script, as a user runs them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(tenant, tmp_path):
+    sandbox = tenant("Users", "Discussion Posts", "Tenant Own Events")
+    section = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
+    environment = {
+        **os.environ,
+        f"{section}HOST": sandbox.url,
+        f"{section}CREDENTIALS__TOKEN": sandbox.credentials["bearer"]["token"],
+        "DESTINATION__WAREHOUSE__DESTINATION_TYPE": "duckdb",
+        "DESTINATION__WAREHOUSE__CREDENTIALS": str(tmp_path / "x.duckdb"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+    def call(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return call
+
+
+def test_load_and_list(run):
+    cli = ("-c", "from d2l_brightspace.cli import main; main()", "data-sets")
+    before = run(*cli, "list")
+    assert before.returncode == 0, before.stderr
+    assert "discussion_posts" in before.stdout
+    assert "tenant_own_events *" in before.stdout
+    assert "2026-01-05 10:00" in before.stdout
+    done = run(*cli, "load", "users", "Discussion Posts")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing was skipped" in done.stdout
+    after = run(*cli, "list")
+    lines = {line.split()[1]: line for line in after.stdout.splitlines() if "2026" in line}
+    assert lines["users"].count("2026-01-05 10:00") == 2  # offered, and loaded up to
+    assert lines["tenant_own_events"].count("2026-01-05 10:00") == 1
+
+
+def test_the_script(run):
+    done = run(str(ROOT / "pipelines" / "data_sets_pipeline.py"), "--data-sets", "users")
+    assert done.returncode == 0, done.stderr
+    assert "users" in done.stdout
+
+
+def test_an_error_is_one_line(run):
+    cli = ("-c", "from d2l_brightspace.cli import main; main()", "data-sets")
+    done = run(*cli, "load", "--destination", "nowhere_at_all")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
