@@ -22,6 +22,8 @@ import pyarrow.compute as pc
 from dlt.common.json import json
 from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
 
+ORG_UNIT_ID = "org_unit_id"
+"""Column of the org unit that a list was read for; no block holds it."""
 UNDECLARED = "undeclared:"
 """Prefix of columns whose fields no endpoint declares; their values are JSON text."""
 _NESTING = "__"
@@ -58,16 +60,23 @@ class Tabulator:
         self._types = {name: str(hint["data_type"]) for name, hint in columns.items()}
         self.json_columns = [name for name, kind in self._types.items() if kind == "json"]
         self.schema = pa.schema([_field(name, hint) for name, hint in columns.items()])
+        # pyarrow's first array imports pandas where it is installed; in a thread, dlt would meet
+        # it half imported
+        pa.array([])
 
-    def __call__(self, blocks: list[dict[str, Any]]) -> Rows:
+    def __call__(self, blocks: list[dict[str, Any]], org_unit_id: int | None = None) -> Rows:
         """Make a table.
 
         Args:
-            blocks: Decoded JSON objects.
+            blocks: Decoded JSON objects; they are written to.
+            org_unit_id: Org unit whose list they are, where that is a column.
 
         Raises:
             UnexpectedValue: If a documented field cannot be converted to its type.
         """
+        if org_unit_id is not None and ORG_UNIT_ID in self._types:
+            for block in blocks:
+                block[ORG_UNIT_ID] = org_unit_id
         declared: dict[str, Sequence[Any]] = {}
         others: dict[str, Sequence[Any]] = {}
         _collect(blocks, self._tree, "", declared, others)
