@@ -11,7 +11,8 @@ from typing import Any
 
 from .client.errors import NotFound, PermissionDenied
 from .client.session import BrightspaceSession
-from .tables import CHUNK, ORG_UNIT_ID, ORG_UNIT_IDS_CSV, Chunk
+from .rows import ORG_UNIT_ID
+from .tables import CHUNK, ORG_UNIT_IDS_CSV, Chunk
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,8 @@ COURSE_OFFERING = "Course Offering"
 """`Type.Code` of a course; its number is the tenant's own (API reference, 6.1)."""
 NO_ORG_UNIT = 0
 """Stands in when there is no course, so that the tables come into being all the same."""
-_CHUNK_SIZE = 100
+_CHUNK_SIZE = 25
+"""Small enough that the rows waiting for the rest of their chunk are few (memory)."""
 _BATCH_SIZE = 25
 """Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`."""
 

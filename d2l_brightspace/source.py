@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import dlt
+from dlt.common import jsonpath
 from dlt.common.configuration import with_config
 from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
@@ -21,7 +22,7 @@ from .client.transport import Transport
 from .course_offerings import CourseOfferings, batches
 from .endpoints import ENDPOINTS, Endpoint
 from .endpoints.logging import LOG_MESSAGES
-from .rows import Tabulator, concat
+from .rows import ORG_UNIT_ID, Tabulator, concat
 from .settings import (
     SECTION,
     LogFilter,
@@ -38,7 +39,6 @@ from .tables import (
     COURSE_OFFERING_BATCHES,
     COURSE_OFFERINGS,
     DELETED,
-    ORG_UNIT_ID,
     ORG_UNIT_IDS_CSV,
     SKIPPED_REQUESTS,
     PagesToTables,
@@ -179,11 +179,11 @@ def route_of(endpoint: Endpoint) -> Route:
 
 
 def tabulator_of(endpoint: Endpoint) -> Tabulator:
-    """What makes tables of an endpoint's blocks; the column of the parent is not in these."""
-    columns = {name: hint for name, hint in _columns(endpoint).items() if name != ORG_UNIT_ID}
+    """What makes tables of an endpoint's blocks."""
+    columns = _columns(endpoint)
     primary_key = endpoint.resource["primary_key"]
     keys = [primary_key] if isinstance(primary_key, str) else list(primary_key)  # type: ignore[arg-type]
-    return Tabulator(columns, [key for key in keys if key in columns])
+    return Tabulator(columns, keys)
 
 
 def _resources(
@@ -227,7 +227,7 @@ def rest_api_resource(endpoint: Endpoint) -> dict[str, Any]:
         "path": endpoint.path,
         "headers": headers,
         # the session answers with a `Page`, which travels as one row
-        "data_selector": "$",
+        "data_selector": _WHOLE_ANSWER,
         "paginator": paginator(endpoint.bookmark_field),
     }
     return resource
@@ -298,6 +298,8 @@ def _columns(endpoint: Endpoint) -> dict[str, Any]:
     return dict(endpoint.resource["columns"])  # type: ignore[arg-type]
 
 
+# compiled once: dlt parses a string anew for each answer
+_WHOLE_ANSWER = jsonpath.compile_path("$")
 _PARENT_FIELDS = {COURSE_OFFERINGS: ORG_UNIT_ID, COURSE_OFFERING_BATCHES: ORG_UNIT_IDS_CSV}
 _DELETED_COLUMN = {
     "data_type": "bool",
@@ -311,6 +313,8 @@ _REPLACED_BY_ORG_UNIT = {
     "write_disposition": {
         "disposition": "merge",
         "strategy": "delete-insert",
+        # the step keeps the last row of each key itself
+        "deduplicated": True,
         "destination_scope": "org_unit_id IN (SELECT org_unit_id FROM {staging_table})",
     }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from dlt.common.configuration import configspec
@@ -41,11 +42,15 @@ class Limits(BaseConfiguration):
             if getattr(self, name) < 1:
                 raise ConfigurationError(_out_of_range(name, getattr(self, name), "1 or more"))
         for name in ("connect_seconds", "response_seconds", "max_body_megabytes"):
-            if getattr(self, name) <= 0:
-                raise ConfigurationError(_out_of_range(name, getattr(self, name), "more than 0"))
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigurationError(
+                    _out_of_range(name, getattr(self, name), "more than 0 and finite")
+                )
         for name in ("backoff_seconds", "max_wait_seconds"):
-            if getattr(self, name) < 0:
-                raise ConfigurationError(_out_of_range(name, getattr(self, name), "0 or more"))
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigurationError(
+                    _out_of_range(name, getattr(self, name), "0 or more and finite")
+                )
 
 
 def _out_of_range(name: str, value: float, allowed: str) -> str:

@@ -96,8 +96,12 @@ class _EnvelopePaginator(BasePaginator):
         return _turn_to(page.bookmark)
 
     def _next_url(self, link: str, response: Response, where: Refusal) -> str:
-        url = urljoin(response.url, link)
-        if not same_origin(url, response.url):
+        try:
+            url = urljoin(response.url, link)
+            stays = same_origin(url, response.url)
+        except ValueError:
+            raise ProtocolError("Next is no URL", where) from None
+        if not stays:
             raise ProtocolError(
                 "Next leads to another host or scheme; credentials are not sent there", where
             )
@@ -187,12 +191,12 @@ def _where(response: Response) -> Refusal:
 
 
 def _check_selector(page: Page, data: list[Any] | None, where: Refusal) -> None:
-    selected_page = data is not None and len(data) == 1 and data[0] is page
-    if data is None or selected_page or len(data) == len(page.rows):
+    if data is None or data == page.rows or (len(data) == 1 and data[0] is page):
         return
     raise ProtocolError(
-        f"The data_selector took {len(data)} rows from a page of {len(page.rows)}; selectors are "
-        'case-sensitive: "Items" for paged result sets, "Objects" for object list pages',
+        f"The data_selector took {len(data)} rows from a page of {len(page.rows)}, or others than "
+        'its rows; selectors are case-sensitive: "Items" for paged result sets, "Objects" for '
+        "object list pages",
         where,
     )
 

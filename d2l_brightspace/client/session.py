@@ -61,8 +61,8 @@ class Route:
     scope: str | None = None
     anonymous: bool = False
     bookmark_field: str | None = None
-    tabulate: Callable[[list[Any]], Any] = list
-    """Makes the table of a page's rows; raises ValueError for rows that cannot be in it."""
+    tabulate: Callable[[list[Any], int | None], Any] = lambda rows, _: rows
+    """Makes a table of rows of an org unit; raises ValueError for rows that cannot be in it."""
     join: Callable[[list[Any]], Any] = list
     """Puts such tables one below the other."""
 
@@ -73,7 +73,7 @@ class Route:
             ProtocolError: If a row cannot be in it.
         """
         try:
-            return self.tabulate(rows)
+            return self.tabulate(rows, where.org_unit_id)
         except ValueError as error:
             raise ProtocolError(str(error), where) from None
 
@@ -261,18 +261,13 @@ class BrightspaceSession(requests.Session):
         route = self._routes.get(resource) or Route(urlsplit(request.url or "").path)
         where = Refusal(route.template, int(org_unit) if org_unit.isdigit() else None)
         if org_unit == "0":
-            return self._empty(request, route, where)
+            return PageResponse(Page([]), request.url or "", where)
         if not org_unit:
             return self._pages(request, route, where, at_least=_ROWS_AT_ONCE)
         try:
             return self._pages(request, route, where)
         except SKIPPABLE as error:
             return PageResponse(Page([], skipped=error), request.url or "", where)
-
-    def _empty(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
-        response = PageResponse(Page([]), request.url or "", where)
-        response.page.table = route.tabulated([], where)
-        return response
 
     def _pages(
         self,
@@ -283,7 +278,9 @@ class BrightspaceSession(requests.Session):
     ) -> PageResponse:
         """Read on until there are enough rows or no more; gives the last page, with all rows.
 
-        One table of many rows is much cheaper to hand to dlt than many tables of a few.
+        They are in its `table` as soon as they are many: a table of many rows is much cheaper
+        than many tables of a few, and than rows. A few rows of one org unit stay its `rows`, to
+        share a table with those of others.
         """
         paginator = (BookmarkPaginator if route.expected == "bookmark" else ObjectListPaginator)(
             route.bookmark_field
@@ -291,24 +288,29 @@ class BrightspaceSession(requests.Session):
         step = Request("GET", request.url)
         paginator.init_request(step)
         parts: list[Any] = []
-        rows = 0
+        rows: list[Any] = []
+        count = 0
         while True:
             response = self._page(request, route, where)
             page = response.page
-            if page.bookmark_lost and not parts:
+            if page.bookmark_lost and not count:
                 page.table = route.tabulated([], where)
                 return response  # the caller's bookmark, so the caller's paginator finds a way
             paginator.update_state(response)
             paginator.update_request(step)
             if paginator.begins_again:
-                parts, rows = [], 0
-            else:
-                parts.append(route.tabulated(page.rows, where))
-                rows += len(page.rows)
-            if not paginator.has_next_page or rows >= at_least:
-                page.table = route.join(parts)
-                return response
+                parts, rows, count = [], [], 0
+            rows, count = rows + page.rows, count + len(page.rows)
+            if len(rows) >= _ROWS_OF_A_TABLE:
+                parts, rows = [*parts, route.tabulated(rows, where)], []
+            if not paginator.has_next_page or count >= at_least:
+                break
             request = self.prepare_request(step)
+        if where.org_unit_id is not None and not parts:
+            page.rows = rows
+        else:
+            page.table = route.join([*parts, route.tabulated(rows, where)])
+        return response
 
     def _page(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
         url = request.url or ""
@@ -494,7 +496,7 @@ def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:
     return status in (400, 404) and "bookmark=" in urlsplit(url).query
 
 
-def _taken(take: Callable[[Any], Any], rows: list[Any]) -> list[Any]:
+def _taken(take: Callable[[Any], Any], rows: list[Any], _: int | None) -> list[Any]:
     try:
         return [one for row in rows if (one := take(row)) is not None]
     except (KeyError, TypeError):
@@ -508,3 +510,4 @@ def _no_credential(request: PreparedRequest) -> PreparedRequest:
 _REDIRECTS = 5
 _RESTS = 30
 _ROWS_AT_ONCE = 10_000
+_ROWS_OF_A_TABLE = 1_000

@@ -5,6 +5,7 @@ Status codes as in `basic/apicall` ("Disposition and error handling"); nothing h
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable
@@ -176,12 +177,13 @@ def _seconds(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -205,7 +207,7 @@ def _words(response: Response) -> Iterable[str]:
         return []
     errors = block.get("Errors")
     if isinstance(errors, list):
-        return [str(error.get("Message")) for error in errors if isinstance(error, dict)]
+        return [str(error.get("Message") or "") for error in errors if isinstance(error, dict)]
     title, detail = block.get("title"), block.get("detail")
     return [f"{title}:" if title and detail else str(title or ""), str(detail or "")]
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -266,11 +265,12 @@ def test_a_date_to_wait_for() -> None:
     assert 90 < result.seconds <= 100
 
 
-@pytest.mark.xfail(strict=True, reason="float('nan') passes, and no comparison stops it")
-def test_a_wait_that_is_no_number() -> None:
-    result = verdict(429, b"", {"Retry-After": "nan"})
-    assert isinstance(result, Wait)
-    assert result.seconds is None or not math.isnan(result.seconds)
+@pytest.mark.parametrize(
+    "value", ["nan", "inf", "-inf", "1e400", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"]
+)
+def test_a_wait_that_is_no_number(value: str) -> None:
+    assert verdict(429, b"", {"Retry-After": value}) == Wait(None)
+    assert verdict(429, b"", {"Retry-After": value, "X-Rate-Limit-Reset": "7"}) == Wait(7)
 
 
 def test_a_download_quota_is_waited_for() -> None:
@@ -286,6 +286,11 @@ def test_a_revoked_key_is_no_quota() -> None:
 
 def test_words_of_plain_text() -> None:
     assert detail_of(verdict(404, b"  The org unit\r\n  is closed. ")) == "The org unit is closed."
+
+
+@pytest.mark.parametrize("errors", [[], [{}], [{"Message": None}]], ids=json.dumps)
+def test_errors_without_words(errors: list[Any]) -> None:
+    assert detail_of(verdict(404, {"Errors": errors})) is None
 
 
 def test_words_of_a_successful_answer_are_none() -> None:
