@@ -36,7 +36,7 @@ from .csv_to_arrow import convert, read_header
 from .dictionary import DataSet, table_name
 from .download import Scratch
 from .layout import Layout
-from .loading import tables_of
+from .loading import tables_of, write_disposition
 from .options import SECTION, Workshop
 from .source import configured_data_sets_session
 
@@ -77,7 +77,7 @@ def advanced_data_set(
 
     @dlt.resource(
         name=table or table_name(name),
-        write_disposition={"disposition": "replace", "strategy": "insert-from-staging"},
+        write_disposition=write_disposition(replaces=True),
     )
     def one_advanced_data_set() -> Iterator[Any]:
         session = configured_data_sets_session(**_given(host, credentials))

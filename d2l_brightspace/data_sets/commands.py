@@ -54,7 +54,9 @@ def list_data_sets(pipeline: str) -> None:
 
 @data_sets.command("load")
 @click.argument("names", nargs=-1)
-@click.option("--destination", default="warehouse", show_default=True, help="Name of a destination.")
+@click.option(
+    "--destination", default="warehouse", show_default=True, help="Name of a destination."
+)
 @click.option("--deletes", type=click.Choice(["keep", "drop"]), help="Rows marked as deleted.")
 @click.option("--bad-rows", type=click.Choice(["stop", "quarantine"]), help="Rows that do not fit.")
 @click.option("--full-every-days", type=int, help="Age from which a table is built anew.")

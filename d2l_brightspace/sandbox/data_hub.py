@@ -279,9 +279,11 @@ _KINDS: tuple[Kind, ...] = ("Full", "Differential")
 
 
 def _new(shape: Shape, rows: int) -> DataSet:
+    # without a key nobody could tell which row of a differential replaces which
+    has_key = shape.name != UNDOCUMENTED and any(column.key for column in shape.columns)
     return DataSet(
         shape,
-        has_differential=shape.name != UNDOCUMENTED and shape.chance("differential") % 5 > 0,
+        has_differential=has_key and shape.chance("differential") % 5 > 0,
         gets_new_column=shape.chance("new column") % 6 == 0,
         rows={number: Row(number) for number in range(1, rows + 1)},
         next_number=rows + 1,

@@ -22,7 +22,7 @@ STEPS = (
     ("dlt.pipeline.pipeline", "Pipeline", "load"),
     ("dlt.load.load", "Load", "complete_package"),
     ("dlt.destinations.impl.duckdb.duck", "DuckDbClient", "complete_load"),
-    ("dlt.destinations.job_impl", "FinalizedLoadJobWithFollowupJobs", "create_followup_jobs"),
+    ("dlt.destinations.sql_jobs", "SqlMergeFollowupJob", "gen_merge_sql"),
     ("dlt.common.storages.load_package", "PackageStorage", "complete_loading_package"),
 )
 

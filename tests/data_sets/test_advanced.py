@@ -16,9 +16,7 @@ def order(tenant, loader):
 
     def make(name: str = "Final Grades", **filters):
         token = BearerAuth(token=one.sandbox.credentials["bearer"]["token"])
-        return one, advanced_data_set(
-            name, filters, one.sandbox.url, token, sleep=rests.append
-        )
+        return one, advanced_data_set(name, filters, one.sandbox.url, token, sleep=rests.append)
 
     rests: list[float] = []
     make.rests = rests

@@ -27,7 +27,10 @@ TABLES = {name: name.lower().replace(" ", "_") for name in CHOSEN}
 
 def assert_all_equal(one) -> None:
     for name in one.sandbox.hub.data_sets:
-        assert one.table(TABLES[name]) == one.truth(name), name
+        truth = one.truth(name)
+        if name == UNDOCUMENTED:  # nobody knows its types
+            truth = {tuple(value and str(value) for value in row) for row in truth}
+        assert one.table(TABLES[name]) == truth, name
 
 
 @pytest.fixture

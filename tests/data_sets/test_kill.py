@@ -40,6 +40,10 @@ def test_a_killed_run_is_made_good_by_the_next(step, tenant, loader):
     assert load(one, "") == 0
     for name in NAMES:
         assert one.table(name.lower().replace(" ", "_")) == one.truth(name)
-    counted = one.query("SELECT count(*), count(DISTINCT (data_set, kind, created)) FROM extracts_loaded")
-    expected = sum(1 + 1 + data_set.has_differential for data_set in one.sandbox.hub.data_sets.values())
+    counted = one.query(
+        "SELECT count(*), count(DISTINCT (data_set, kind, created)) FROM extracts_loaded"
+    )
+    expected = sum(
+        1 + 1 + data_set.has_differential for data_set in one.sandbox.hub.data_sets.values()
+    )
     assert counted == [(expected, expected)]

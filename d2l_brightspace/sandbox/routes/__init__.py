@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from . import advanced_data_sets, classlist, courses, data_sets, enrollments, log, org_units, users, versions
+from . import (
+    advanced_data_sets,
+    classlist,
+    courses,
+    data_sets,
+    enrollments,
+    log,
+    org_units,
+    users,
+    versions,
+)
 
 ROUTES = (
     *versions.ROUTES,

@@ -24,7 +24,7 @@ _DATA_SET = {
 _COMPLETE = 2
 
 
-def _list(call: Call) -> object:
+def _list(_call: Call) -> object:
     return [_DATA_SET]
 
 
