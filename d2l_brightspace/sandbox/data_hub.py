@@ -132,6 +132,8 @@ class DataSet:
     extracts: list[Extract] = field(default_factory=list)
     published: dict[int, Row] = field(default_factory=dict)
     """The rows of the newest full with the differentials after it."""
+    published_on: int = 0
+    """The day of the newest extract."""
 
     @property
     def schema_id(self) -> str:
@@ -231,7 +233,7 @@ class DataHub:
     def truth(self, name: str) -> list[dict[str, Value]]:
         """The rows of a table that holds everything that was published."""
         data_set = self.data_sets[name]
-        return [data_set.values(row, self.day) for row in data_set.published.values()]
+        return [data_set.values(row, data_set.published_on) for row in data_set.published.values()]
 
     def offer_file(self, name: str, path: Path, kind: Kind = "Full") -> None:
         """Offer a ready-made zip as the newest extract of a data set."""
@@ -261,6 +263,7 @@ class DataHub:
         columns = data_set.columns(self.day)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(f"{name.replace(' ', '')}.csv", _csv(data_set.shape, columns, rows))
+        data_set.published_on = self.day
         is_new = data_set.gets_new_column and self.day >= NEW_COLUMN_DAY
         data_set.extracts.append(Extract(kind, created, "9.9" if is_new else "9.8", path))
 
