@@ -22,7 +22,7 @@ def main() -> None:
         base,
         BearerAuth(token="benchmark"),
         org_unit_ids=range(1, int(courses) + 1),
-        start_date="2026-01-01",
+        start_date="2020-01-01",
     )
     run(pipeline, source.with_resources(table))
 

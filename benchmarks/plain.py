@@ -32,7 +32,7 @@ KEYS = {
 
 
 def bookmark_paginator() -> JSONResponseCursorPaginator:
-    """Dlt's cursor paginator, told to look at HasMoreItems, without which it loops."""
+    """The cursor paginator of dlt, told to look at HasMoreItems, without which it loops."""
     return JSONResponseCursorPaginator(
         cursor_path="PagingInfo.Bookmark",
         cursor_param="bookmark",

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 
-BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SECONDS_BETWEEN_MESSAGES = 60
 _ENROLLMENT = {
     "Role": {"Id": 110, "Code": "S", "Name": "Student"},
@@ -80,7 +79,12 @@ class Pages:
             for first in range(0, size.enrollments, size.enrollment_page)
         ]
         self._class_list = _body({"Next": None, "Objects": _class_list(size.users_per_course)})
-        self._messages = [_message(number) for number in range(1, size.log_messages + 1)]
+        # the logs reach until now, as those of a living system do
+        spread = timedelta(seconds=SECONDS_BETWEEN_MESSAGES * (size.log_messages + 1))
+        self._begin = datetime.now(timezone.utc).replace(microsecond=0) - spread
+        self._messages = [
+            _message(number, self._begin) for number in range(1, size.log_messages + 1)
+        ]
 
     def answer(self, target: str) -> bytes | None:
         """The body for a request target; None where there is none."""
@@ -118,11 +122,9 @@ class Pages:
 
     def _log(self, query: dict[str, str]) -> bytes:
         # numbers and times grow together, so that a range of times is a range of numbers
-        start = _message_at(query.get("dateRangeStart"), 1)
-        end = min(
-            _message_at(query.get("dateRangeEnd"), self.size.log_messages, up=False),
-            self.size.log_messages,
-        )
+        start = self._number_at(query.get("dateRangeStart"), 1)
+        end = self._number_at(query.get("dateRangeEnd"), self.size.log_messages, up=False)
+        end = min(end, self.size.log_messages)
         first = max(start, int(query.get("bookmark", 0)) + 1)
         last = min(first + self.size.log_page - 1, end)
         items = ",".join(self._messages[first - 1 : last])
@@ -131,6 +133,13 @@ class Pages:
         return (
             f'{{"PagingInfo":{{"Bookmark":{bookmark},"HasMoreItems":{more}}},"Items":[{items}]}}'
         ).encode()
+
+    def _number_at(self, moment: str | None, otherwise: int, *, up: bool = True) -> int:
+        if moment is None:
+            return otherwise
+        passed = datetime.fromisoformat(moment.replace("Z", "+00:00")) - self._begin
+        number = passed.total_seconds() / SECONDS_BETWEEN_MESSAGES
+        return max(1 if up else 0, math.ceil(number) if up else math.floor(number))
 
 
 class Answering(asyncio.Protocol):
@@ -220,8 +229,8 @@ def _class_list(users: int) -> list[dict[str, object]]:
     ]
 
 
-def _message(number: int) -> str:
-    moment = BEGIN + timedelta(seconds=number * SECONDS_BETWEEN_MESSAGES)
+def _message(number: int, begin: datetime) -> str:
+    moment = begin + timedelta(seconds=number * SECONDS_BETWEEN_MESSAGES)
     return json.dumps(
         {
             "LogMessageId": number,
@@ -244,14 +253,6 @@ def _message(number: int) -> str:
         },
         separators=(",", ":"),
     )
-
-
-def _message_at(moment: str | None, otherwise: int, *, up: bool = True) -> int:
-    if moment is None:
-        return otherwise
-    passed = datetime.fromisoformat(moment.replace("Z", "+00:00")) - BEGIN
-    number = passed.total_seconds() / SECONDS_BETWEEN_MESSAGES
-    return max(1 if up else 0, math.ceil(number) if up else math.floor(number))
 
 
 async def serve(size: Size, bucket: Bucket, latency: float) -> None:

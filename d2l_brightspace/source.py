@@ -19,6 +19,7 @@ from .client.pages import Page
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
 from .client.transport import Transport
+from .client.windows import Range
 from .course_offerings import CourseOfferings, batches
 from .endpoints import ENDPOINTS, Endpoint
 from .endpoints.logging import LOG_MESSAGES
@@ -173,9 +174,15 @@ def route_of(endpoint: Endpoint) -> Route:
         endpoint.scope,
         anonymous=endpoint.scope is None,
         bookmark_field=endpoint.bookmark_field,
+        range=_range(endpoint),
         tabulate=tabulator_of(endpoint),
         join=concat,
     )
+
+
+def _range(endpoint: Endpoint) -> Range | None:
+    start, end, field = endpoint.range_start, endpoint.range_end, endpoint.range_field
+    return Range(start, end, field) if start and end and field else None
 
 
 def tabulator_of(endpoint: Endpoint) -> Tabulator:

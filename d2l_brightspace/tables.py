@@ -258,10 +258,10 @@ def current_load_id() -> str | None:
 
 def distinct(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     """Keep the last row of each key: rows repeat where a list moves while it is paged."""
-    numbered = table.select(keys).append_column("row", pa.array(range(table.num_rows)))
-    last = numbered.group_by(keys, use_threads=False).aggregate([("row", "max")])
-    if last.num_rows == table.num_rows:
+    if table.group_by(keys).aggregate([]).num_rows == table.num_rows:
         return table
+    numbered = table.select(keys).append_column("row", pa.array(range(table.num_rows)))
+    last = numbered.group_by(keys).aggregate([("row", "max")])
     return table.take(last["row_max"])
 
 

@@ -11,14 +11,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests import PreparedRequest, Request, Response
@@ -41,6 +43,8 @@ from .partial import PartialFile
 from .transport import OversizedBody, Transport, TransportFailure, same_origin
 from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
 from .versions import Versions
+from .windows import Range
+from .windows import plan as plan_windows
 
 VERSION = "(version)"
 """Stands for the version in a path, as in D2L's own route tables."""
@@ -61,6 +65,7 @@ class Route:
     scope: str | None = None
     anonymous: bool = False
     bookmark_field: str | None = None
+    range: Range | None = None
     tabulate: Callable[[list[Any], int | None], Any] = lambda rows, _: rows
     """Makes a table of rows of an org unit; raises ValueError for rows that cannot be in it."""
     join: Callable[[list[Any]], Any] = list
@@ -126,6 +131,7 @@ class BrightspaceSession(requests.Session):
         self._limits = limits
         self._routes = dict(routes or {})
         self._sleep = sleep
+        self._slots = BoundedSemaphore(limits.requests_in_flight)
         self._pacer = Pacer(limits.max_wait_seconds, sleep=sleep)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BrightspaceSession:
@@ -263,11 +269,47 @@ class BrightspaceSession(requests.Session):
         if org_unit == "0":
             return PageResponse(Page([]), request.url or "", where)
         if not org_unit:
-            return self._pages(request, route, where, at_least=_ROWS_AT_ONCE)
+            return self._tenant_wide(request, route, where)
         try:
             return self._pages(request, route, where)
         except SKIPPABLE as error:
             return PageResponse(Page([], skipped=error), request.url or "", where)
+
+    def _tenant_wide(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
+        """Read the next part of a list: windows of time side by side, or page after page."""
+        if route.range is None or _parameter(request, "bookmark"):
+            return self._pages(request, route, where, _ROWS_AT_ONCE)
+        first = self._page(request, route, where)
+        since = _parameter(request, route.range.start)
+        plan = None
+        if first.page.has_more and since and not _parameter(request, route.range.end):
+            most = self._limits.requests_in_flight
+            plan = plan_windows(first.page.rows, route.range.field, since, most)
+        if plan is None:
+            return self._pages(request, route, where, _ROWS_AT_ONCE, first)
+        windows = [
+            _with_parameters(request, {route.range.start: start, route.range.end: end})
+            for start, end in plan.windows
+        ]
+        rest = _with_parameters(request, {route.range.start: plan.rest_from})
+        return self._side_by_side(windows, rest if plan.rest_from else None, route, where)
+
+    def _side_by_side(
+        self,
+        windows: list[PreparedRequest],
+        rest: PreparedRequest | None,
+        route: Route,
+        where: Refusal,
+    ) -> PageResponse:
+        with ThreadPoolExecutor(len(windows)) as pool:
+            tables = [
+                response.page.table
+                for response in pool.map(lambda one: self._pages(one, route, where), windows)
+            ]
+        page = Page([], "object_list", has_more=rest is not None)
+        page.next_url = rest.url if rest is not None else None
+        page.table = route.join(tables)
+        return PageResponse(page, windows[0].url or "", where)
 
     def _pages(
         self,
@@ -275,6 +317,7 @@ class BrightspaceSession(requests.Session):
         route: Route,
         where: Refusal,
         at_least: float = inf,
+        first: PageResponse | None = None,
     ) -> PageResponse:
         """Read on until there are enough rows or no more; gives the last page, with all rows.
 
@@ -291,8 +334,8 @@ class BrightspaceSession(requests.Session):
         rows: list[Any] = []
         count = 0
         while True:
-            response = self._page(request, route, where)
-            page = response.page
+            response = first or self._page(request, route, where)
+            page, first = response.page, None
             if page.bookmark_lost and not count:
                 page.table = route.tabulated([], where)
                 return response  # the caller's bookmark, so the caller's paginator finds a way
@@ -367,7 +410,8 @@ class BrightspaceSession(requests.Session):
         sent = self._ready(request, request.url or "", route)
         for _ in range(_REDIRECTS):
             try:
-                response = self._transport.exchange(sent)
+                with self._slots:
+                    response = self._transport.exchange(sent)
             except OversizedBody:
                 raise ProtocolError(
                     f"The answer is larger than {self._limits.max_body_megabytes:g} MB; if that "
@@ -488,6 +532,21 @@ class _Patience:
             self._limits.backoff_seconds * 2.0 ** (failures - 1), self._limits.max_wait_seconds
         )
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
+
+
+def _parameter(request: PreparedRequest, name: str) -> str | None:
+    return dict(parse_qsl(urlsplit(request.url or "").query)).get(name)
+
+
+def _with_parameters(
+    request: PreparedRequest, changes: Mapping[str, str | None]
+) -> PreparedRequest:
+    parts = urlsplit(request.url or "")
+    parameters = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **changes}
+    changed = request.copy()
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    changed.url = urlunsplit(parts._replace(query=query))
+    return changed
 
 
 def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:

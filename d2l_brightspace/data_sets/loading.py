@@ -179,11 +179,12 @@ class DataSetLoad:
         for file in files:
             path = file.converted.path
             if self.documented:
+                # dlt may ask for the next item before it has linked the file into its folder, so
+                # the file stays until the folder goes
                 yield dlt.mark.with_file_import(str(path), "parquet", file.converted.rows, hints)
             else:  # a file goes to the table of its resource only
                 for table in tables_of(path):
                     yield dlt.mark.with_hints(table, hints, create_table_variant=True)
-            path.unlink()
 
     def _recorded(
         self, files: Sequence[_File], older: Sequence[int], todo: Plan, progress: Progress | None

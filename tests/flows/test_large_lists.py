@@ -25,5 +25,7 @@ def test_a_list_of_several_batches_is_loaded_once(
     assert query(pipeline, f"SELECT COUNT(DISTINCT {key}), COUNT(*) FROM {resource}") == [
         (rows, rows)
     ]
+    if resource == "log_messages":
+        return  # read in windows of time, each with bookmarks of its own
     bookmarks = [a["query"].get("bookmark") for a in sandbox.requests if "1.62" in a["path"]]
     assert len(bookmarks) == len(set(bookmarks)) == 21
