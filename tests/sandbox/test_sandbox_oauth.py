@@ -130,7 +130,7 @@ def test_an_assertion_is_good_once(api: Api) -> None:
         {"jti": None},
         {"kid": "unknown"},
     ],
-    ids=str,
+    ids=" ".join,  # by name: a time of day in an id differs between the workers of pytest-xdist
 )
 def test_bad_assertions(api: Api, claims: dict[str, Any]) -> None:
     answer = service(api, assertion(api, **claims))
