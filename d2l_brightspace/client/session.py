@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 from requests import PreparedRequest, Request, Response
@@ -35,7 +35,18 @@ from .pacing import Pacer
 from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
 from .transport import OversizedBody, Transport, TransportFailure, same_origin
-from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
+from .verdicts import (
+    Accept,
+    CorrectClock,
+    Fail,
+    RenewCredential,
+    Retry,
+    Verdict,
+    Wait,
+    judge,
+    judge_once,
+)
+from .uploads import FileUpload
 from .versions import Versions
 
 VERSION = "(version)"
@@ -43,6 +54,8 @@ VERSION = "(version)"
 RESOURCE_HEADER = "X-Loader-Resource"
 ORG_UNIT_HEADER = "X-Loader-Org-Unit"
 """What a request is for; `rest_api` fills them in, the session takes them off before sending."""
+Parts = Mapping[str, "int | str"]
+"""Values of the placeholders in a path, by the names that D2L's route tables give them."""
 SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
 """Answers that cost one org unit its rows, and not everybody else theirs (DESIGN rule 9)."""
 
@@ -57,6 +70,8 @@ class Route:
     scope: str | None = None
     anonymous: bool = False
     bookmark_field: str | None = None
+    once: bool = False
+    """Whether its requests change something, and must not do so twice."""
     tabulate: Callable[[list[Any]], Any] = list
     """Makes the table of a page's rows; raises ValueError for rows that cannot be in it."""
     join: Callable[[list[Any]], Any] = list
@@ -150,19 +165,27 @@ class BrightspaceSession(requests.Session):
         super().close()
         self._transport.close()
 
-    def get_json(self, path: str, *, anonymous: bool = False, scope: str | None = None) -> Any:
+    def get_json(
+        self,
+        path: str,
+        *,
+        anonymous: bool = False,
+        scope: str | None = None,
+        parts: Parts | None = None,
+    ) -> Any:
         """Read one block that belongs to no resource.
 
         Args:
             path: Relative to `/d2l/api/`, with `(version)` where the version goes.
             anonymous: Whether to send no credential.
             scope: OAuth scope the route asks for, for the error text.
+            parts: Values of the other placeholders of the path, such as `(orgUnitId)`.
 
         Raises:
             BrightspaceError: If the answer is not a block.
         """
         route = Route(path, scope=scope, anonymous=anonymous)
-        return self._block(Request("GET", self.base_url + path), route)
+        return self._block(Request("GET", self._url(path, parts)), route, parts)
 
     def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
         """Send a block and read the answer; arguments and errors as in `get_json`."""
@@ -170,21 +193,62 @@ class BrightspaceSession(requests.Session):
             Request("POST", self.base_url + path, json=body), Route(path, anonymous=anonymous)
         )
 
-    def read_list(self, path: str, scope: str, take: Callable[[Any], Any]) -> list[Any]:
+    def post_once(
+        self,
+        path: str,
+        body: Any,
+        *,
+        scope: str | None = None,
+        parts: Parts | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send what must take effect once only: a block, or a file that is streamed from disk.
+
+        It is sent again where Brightspace refused it in a way that can be cured (401, 429), or
+        cannot have received the whole of it.
+
+        Args:
+            path: As in `get_json`.
+            body: What becomes JSON, or a `FileUpload`.
+            scope: As in `get_json`.
+            parts: As in `get_json`.
+            params: The query.
+
+        Raises:
+            OutcomeUnknown: If nobody can tell whether it took effect.
+            BrightspaceError: If it was refused or could not be sent; it had no effect.
+        """
+        request = Request("POST", self._url(path, parts), params=dict(params or {}))
+        if isinstance(body, FileUpload):
+            request.data = body
+            request.headers["Content-Type"] = body.content_type
+        else:
+            request.json = body
+        return self._block(request, Route(path, scope=scope, once=True), parts)
+
+    def read_list(
+        self,
+        path: str,
+        scope: str,
+        take: Callable[[Any], Any],
+        *,
+        parts: Parts | None = None,
+    ) -> list[Any]:
         """Read a paged list that belongs to no resource.
 
         Args:
             path: As in `get_json`, with its query.
             scope: OAuth scope the route asks for, for the error text.
             take: What to keep of a row; None to keep nothing of it.
+            parts: As in `get_json`.
 
         Raises:
             BrightspaceError: If the list cannot be read to its end.
         """
         route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
-        request = self.prepare_request(Request("GET", self.base_url + path))
-        parts: list[list[Any]] = self._pages(request, route, Refusal(route.template)).page.table
-        return list(dict.fromkeys(chain.from_iterable(parts)))
+        request = self.prepare_request(Request("GET", self._url(path, parts)))
+        rows = self._pages(request, route, _where(route, parts)).page.table
+        return list(dict.fromkeys(chain.from_iterable(rows)))
 
     def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
         """Send one request of a resource.
@@ -262,8 +326,14 @@ class BrightspaceSession(requests.Session):
             return PageResponse(Page([], bookmark_lost=True), url, where)
         return PageResponse(read_page(body, route.expected, where), url, where)
 
-    def _block(self, request: Request, route: Route) -> Any:
-        return self._ask(self.prepare_request(request), route, Refusal(route.template))[0]
+    def _block(self, request: Request, route: Route, parts: Parts | None = None) -> Any:
+        return self._ask(self.prepare_request(request), route, _where(route, parts))[0]
+
+    def _url(self, path: str, parts: Parts | None) -> str:
+        for name, value in (parts or {}).items():
+            # a token with a slash in it must not lead to another route
+            path = path.replace(f"({name})", quote(str(value), safe=""))
+        return self.base_url + path
 
     def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL."""
@@ -276,7 +346,10 @@ class BrightspaceSession(requests.Session):
                     self._pacer.observe(response.headers)
                 verdict = judge(response, where, route.scope)
             except TransportFailure as failure:
-                verdict = Retry(ServiceUnavailable(f"No answer: {failure.reason}", where))
+                error = ServiceUnavailable(f"No answer: {failure.reason}", where)
+                verdict = Retry(error, failure.delivered)
+            if route.once:
+                verdict = judge_once(verdict)
             if isinstance(verdict, Accept):
                 return verdict.body, response.url
             self._get_over(verdict, sent, patience, where)
@@ -384,6 +457,11 @@ class _Patience:
             self._limits.backoff_seconds * 2.0 ** (failures - 1), self._limits.max_wait_seconds
         )
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
+
+
+def _where(route: Route, parts: Parts | None) -> Refusal:
+    org_unit_id = (parts or {}).get("orgUnitId")
+    return Refusal(route.template, None if org_unit_id is None else int(org_unit_id))
 
 
 def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:

@@ -16,6 +16,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from .limits import Limits
+from .uploads import FileUpload
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -25,7 +26,7 @@ class TransportFailure(Exception):
 
     Args:
         reason: What broke, without URL, host or body.
-        delivered: False if the request certainly never reached the server.
+        delivered: False if the whole request certainly never reached the server.
     """
 
     def __init__(self, reason: str, *, delivered: bool = True) -> None:
@@ -67,10 +68,15 @@ class Transport:
             TransportFailure: If no whole answer arrived in time.
             OversizedBody: If the body is larger than the limit.
         """
-        deadline = self._clock() + self._limits.response_seconds
-        response = self._open(request)
+        started = self._clock()
+        seconds = self._limits.response_seconds
+        if isinstance(request.body, FileUpload):
+            response = self._open(request, self._limits.upload_seconds)
+            started = self._clock()  # how long the sending takes is a matter of the line
+        else:
+            response = self._open(request, seconds)
         try:
-            response._content = b"".join(self._read(response, deadline))
+            response._content = b"".join(self._read(response, started + seconds))
         except BaseException:
             response.close()
             raise
@@ -83,11 +89,11 @@ class Transport:
         """Close all connections."""
         self._adapter.close()
 
-    def _open(self, request: requests.PreparedRequest) -> requests.Response:
+    def _open(self, request: requests.PreparedRequest, seconds: float) -> requests.Response:
         try:
             return self._adapter.send(
                 request,
-                timeout=(self._limits.connect_seconds, self._limits.response_seconds),
+                timeout=(self._limits.connect_seconds, seconds),
                 **self._environment(request.url or ""),
             )
         # the messages of these exceptions hold the URL, so none of them is passed on
@@ -97,9 +103,10 @@ class Transport:
             raise TransportFailure(_kind(error), delivered=False) from None
         except requests.exceptions.ConnectionError as error:
             refused = isinstance(_cause(error), urllib3.exceptions.NewConnectionError)
-            raise TransportFailure(_kind(error), delivered=not refused) from None
+            delivered = not refused and _sent_whole(request)
+            raise TransportFailure(_kind(error), delivered=delivered) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise TransportFailure(_kind(error)) from None
+            raise TransportFailure(_kind(error), delivered=_sent_whole(request)) from None
 
     def _environment(self, url: str) -> dict[str, Any]:
         """What `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and the like say; read once for each origin."""
@@ -139,6 +146,10 @@ def same_origin(url: str, other: str) -> bool:
 
 def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str | None, int | None]:
     return scheme, host, port or {"https": 443, "http": 80}.get(scheme)
+
+
+def _sent_whole(request: requests.PreparedRequest) -> bool:
+    return not isinstance(request.body, FileUpload) or request.body.sent_whole
 
 
 def _cause(error: BaseException) -> object:
