@@ -12,10 +12,9 @@ from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
 
 from .client.auth import BrightspaceCredentials
-from .client.limits import Limits
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
-from .client.transport import Transport
+from .connection import connect
 from .course_offerings import CourseOfferings, batches
 from .endpoints import ENDPOINTS, Endpoint
 from .rows import Tabulator, concat
@@ -23,10 +22,8 @@ from .settings import (
     SECTION,
     LogFilter,
     Options,
-    base_url,
     checked_org_unit_ids,
     checked_start_date,
-    checked_version,
     resolve,
     utc_milliseconds,
 )
@@ -100,17 +97,10 @@ def open_session(
     Raises:
         ConfigurationError: If a setting cannot be right.
     """
-    limits: Limits = resolve(Limits())
-    transport = Transport(limits)
-    return BrightspaceSession(
-        base_url(host),
-        credentials.authenticator(transport),
-        transport,
-        limits,
-        pinned={
-            product: checked_version(f"{product}_version", version)
-            for product, version in (pinned or {}).items()
-        },
+    return connect(
+        host,
+        credentials,
+        pinned=pinned,
         routes={endpoint.name: route_of(endpoint) for endpoint in ENDPOINTS},
     )
 

@@ -35,6 +35,7 @@ from .pacing import Pacer
 from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
 from .transport import OversizedBody, Transport, TransportFailure, same_origin
+from .uploads import FileUpload
 from .verdicts import (
     Accept,
     CorrectClock,
@@ -46,7 +47,6 @@ from .verdicts import (
     judge,
     judge_once,
 )
-from .uploads import FileUpload
 from .versions import Versions
 
 VERSION = "(version)"
