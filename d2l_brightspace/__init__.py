@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     )
     from .client.paginators import BookmarkPaginator, ObjectListPaginator
     from .client.tokens import FileTokenStore, TokenStore
-    from .source import d2l_brightspace_source
+    from .runs import RunInProgress, RunReport, progress_display, run
+    from .source import d2l_brightspace_source, log_message
 
 _HOMES = {
     "client.auth": (
@@ -51,7 +52,8 @@ _HOMES = {
     ),
     "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
     "client.tokens": ("FileTokenStore", "TokenStore"),
-    "source": ("d2l_brightspace_source",),
+    "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
+    "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -70,10 +72,15 @@ __all__ = [
     "ProtocolError",
     "RateLimited",
     "RefreshTokenAuth",
+    "RunInProgress",
+    "RunReport",
     "ServiceUnavailable",
     "ServiceUserAuth",
     "TokenStore",
     "d2l_brightspace_source",
+    "log_message",
+    "progress_display",
+    "run",
 ]
 
 

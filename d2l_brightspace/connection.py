@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+import dlt
+from dlt.common.configuration import with_config
+
 from .client.auth import BrightspaceCredentials
 from .client.limits import Limits
 from .client.session import BrightspaceSession, Route
 from .client.transport import Transport
-from .settings import base_url, checked_version, resolve
+from .settings import SECTION, base_url, checked_version, resolve
 
 
 def connect(
@@ -46,3 +49,19 @@ def connect(
         routes=routes,
         sleep=sleep,
     )
+
+
+def configured_session(sleep: Callable[[float], None] = time.sleep) -> BrightspaceSession:
+    """A session by the settings that the source would use; arguments and errors as in `connect`."""
+    host, credentials, pinned = _settings()
+    return connect(host, credentials, pinned=pinned, sleep=sleep)
+
+
+@with_config(sections=("sources", SECTION))
+def _settings(
+    host: str = dlt.config.value,
+    credentials: BrightspaceCredentials = dlt.secrets.value,
+    lp_version: str | None = None,
+    le_version: str | None = None,
+) -> tuple[str, BrightspaceCredentials, dict[str, str | None]]:
+    return host, credentials, {"lp": lp_version, "le": le_version}

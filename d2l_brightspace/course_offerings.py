@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from math import inf
 from typing import Any
 
 from .client.errors import NotFound, PermissionDenied
@@ -55,8 +56,11 @@ class CourseOfferings:
             yield [{ORG_UNIT_ID: one, CHUNK: chunk} for one in group]
             group, number = following, number + 1
 
-    def ids(self) -> list[int]:
+    def ids(self, at_most: float = inf) -> list[int]:
         """Org unit ids of the courses.
+
+        Args:
+            at_most: Read no further page once there are so many.
 
         Raises:
             BrightspaceError: If they cannot be listed.
@@ -64,9 +68,9 @@ class CourseOfferings:
         if self._org_unit_ids is not None:
             return list(self._org_unit_ids)
         if self._found_in == "my_enrollments":
-            return self._my_courses()
+            return self._my_courses(at_most)
         try:
-            return self._courses_of_org_structure()
+            return self._courses_of_org_structure(at_most)
         except PermissionDenied:
             if self._found_in == "org_structure":
                 raise
@@ -74,24 +78,22 @@ class CourseOfferings:
                 "The org structure may not be read: loading the caller's own courses only "
                 "(my_enrollments)"
             )
-            return self._my_courses()
+            return self._my_courses(at_most)
 
-    def _courses_of_org_structure(self) -> list[int]:
+    def _courses_of_org_structure(self, at_most: float = inf) -> list[int]:
         return self._session.read_list(
             f"lp/(version)/orgstructure/?orgUnitType={self._course_type_id()}",
-            scope="organizations:organization:read",
-            take=lambda row: int(row["Identifier"]),
+            "organizations:organization:read",
+            lambda row: int(row["Identifier"]),
+            at_most,
         )
 
-    def _my_courses(self) -> list[int]:
+    def _my_courses(self, at_most: float = inf) -> list[int]:
         return self._session.read_list(
             "lp/(version)/enrollments/myenrollments/",
-            scope="enrollment:own_enrollment:read",
-            take=lambda row: (
-                int(row["OrgUnit"]["Id"])
-                if row["OrgUnit"]["Type"]["Code"] == COURSE_OFFERING
-                else None
-            ),
+            "enrollment:own_enrollment:read",
+            _course_id,
+            at_most,
         )
 
     def _course_type_id(self) -> int:
@@ -103,6 +105,11 @@ class CourseOfferings:
             f"No org unit type is called {COURSE_OFFERING!r}; set `org_unit_ids`, or "
             'course_offerings_from = "my_enrollments"'
         )
+
+
+def _course_id(row: Any) -> int | None:
+    org_unit = row["OrgUnit"]
+    return int(org_unit["Id"]) if org_unit["Type"]["Code"] == COURSE_OFFERING else None
 
 
 def batches(org_units: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

@@ -63,8 +63,10 @@ class LogFilter(BaseConfiguration):
                 "Setting `logging.overlap_minutes` is negative. Example: overlap_minutes = 60."
             )
 
-    def parameters(self) -> dict[str, Any]:
-        """The query parameters of the logging routes, only those that are set."""
+    def parameters(self, resource: str) -> dict[str, Any]:
+        """The query parameters for a resource, only those that are set; none for other topics."""
+        if resource not in ("log_messages", "log_message_groups"):
+            return {}
         levels = ",".join(level.strip() for level in (self.log_level or "").split(",") if level)
         parameters = {
             "logLevel": levels or None,
@@ -73,6 +75,8 @@ class LogFilter(BaseConfiguration):
             "userId": self.user_id,
             "orgUnitId": self.org_unit_id,
             "messageGroupId": self.message_group_id,
+            # summaries of groups have no traces
+            "includeTraces": "true" if self.include_traces and resource == "log_messages" else None,
         }
         return {name: value for name, value in parameters.items() if value is not None}
 

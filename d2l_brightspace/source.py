@@ -12,11 +12,13 @@ from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
 
 from .client.auth import BrightspaceCredentials
+from .client.pages import Page
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
 from .connection import connect
 from .course_offerings import CourseOfferings, batches
 from .endpoints import ENDPOINTS, Endpoint
+from .endpoints.logging import LOG_MESSAGES
 from .rows import Tabulator, concat
 from .settings import (
     SECTION,
@@ -84,6 +86,42 @@ def d2l_brightspace_source(
     ]
 
 
+@dlt.source(name="d2l_brightspace", section=SECTION, max_table_nesting=0)
+def log_message(
+    log_message_id: int,
+    host: str = dlt.config.value,
+    credentials: BrightspaceCredentials = dlt.secrets.value,
+    include_traces: bool = False,
+    lp_version: str | None = None,
+) -> DltResource:
+    """One log message by its id, into the table `log_messages`.
+
+    Args:
+        log_message_id: `LogMessageId`, as in the table.
+        host: As in `d2l_brightspace_source`.
+        credentials: As in `d2l_brightspace_source`.
+        include_traces: Whether to load its stack traces.
+        lp_version: As in `d2l_brightspace_source`.
+
+    Raises:
+        ConfigurationError: If a setting cannot be right.
+    """
+    (message_id,) = checked_org_unit_ids([log_message_id]) or [0]
+    traces = "?includeTraces=true" if include_traces else ""
+    session = open_session(host, credentials, {"lp": lp_version})
+    tabulate = tabulator_of(LOG_MESSAGES)
+
+    @dlt.resource(name=LOG_MESSAGES.name, **table_hints(LOG_MESSAGES))
+    def log_messages() -> Iterator[Any]:
+        # the slash is part of the route (`res/apiprop`, "Logging")
+        block = session.get_json(f"lp/(version)/logging/{message_id}/{traces}", scope="core:*:*")
+        page = Page([block], "object")
+        page.table = tabulate([block])
+        yield from PagesToTables(LOG_MESSAGES, tabulate)([page])
+
+    return log_messages
+
+
 def open_session(
     host: str, credentials: BrightspaceCredentials, pinned: dict[str, str | None] | None = None
 ) -> BrightspaceSession:
@@ -133,12 +171,16 @@ def _resources(
     since: datetime,
     log_filter: LogFilter,
 ) -> list[DltResource]:
-    configs = {endpoint.name: rest_api_resource(endpoint) for endpoint in endpoints}
-    _read_logs_since(configs, since, log_filter)
+    configs = []
+    for endpoint in endpoints:
+        config = rest_api_resource(endpoint)
+        _read_since(config["endpoint"], endpoint, since, log_filter.overlap_minutes * 60)
+        config["endpoint"].get("params", {}).update(log_filter.parameters(endpoint.name))
+        configs.append(config)
     resources = rest_api_resources(
         {
             "client": {"base_url": session.base_url, "session": session},
-            "resources": [*parents, *configs.values()],  # type: ignore[list-item]
+            "resources": [*parents, *configs],  # type: ignore[list-item]
         }
     )
     by_name = {endpoint.name: endpoint for endpoint in endpoints}
@@ -192,27 +234,21 @@ def table_hints(endpoint: Endpoint) -> dict[str, Any]:
     return hints
 
 
-def _read_logs_since(
-    configs: dict[str, dict[str, Any]], since: datetime, log_filter: LogFilter
-) -> None:
-    messages = configs["log_messages"]["endpoint"]
-    messages["incremental"] = {
-        "cursor_path": "MessageTimestamp",
-        "initial_value": since,
-        "convert": utc_milliseconds,
-        "lag": log_filter.overlap_minutes * 60,
-        "on_cursor_value_missing": "include",
-    }
-    messages["params"] = {
-        "dateRangeStart": "{incremental.start_value}",
-        **log_filter.parameters(),
-        **({"includeTraces": "true"} if log_filter.include_traces else {}),
-    }
-    # a group's count is of the whole period asked for, so it is asked for anew each time
-    configs["log_message_groups"]["endpoint"]["params"] = {
-        "dateRangeStart": utc_milliseconds(since),
-        **log_filter.parameters(),
-    }
+def _read_since(request: dict[str, Any], endpoint: Endpoint, since: datetime, lag: float) -> None:
+    """Ask for rows from a time on: incrementally where rows have a time of their own."""
+    if endpoint.range_start is None:
+        return
+    start = utc_milliseconds(since)
+    if endpoint.range_field is not None:
+        start = "{incremental.start_value}"
+        request["incremental"] = {
+            "cursor_path": endpoint.range_field,
+            "initial_value": since,
+            "convert": utc_milliseconds,
+            "lag": lag,
+            "on_cursor_value_missing": "include",
+        }
+    request["params"] = {**request.get("params", {}), endpoint.range_start: start}
 
 
 def _parents(offerings: CourseOfferings) -> list[DltResource]:

@@ -186,6 +186,7 @@ def skipped_request(
 ) -> dict[str, Any]:
     """One row of `skipped_requests`."""
     refusal = error.refusal or Refusal("")
+    words = f"Brightspace says: {refusal.detail}" if refusal.detail else ""
     return {
         "run_id": current_load_id() or "none",
         "resource": resource,
@@ -193,7 +194,7 @@ def skipped_request(
         "route": refusal.route,
         "status": refusal.status,
         "reason": type(error).__name__,
-        "detail": " ".join(filter(None, [error.message, refusal.detail])),
+        "detail": ". ".join(filter(None, [error.message, words])),
         "rows_missing": rows_missing,
         "recorded_at": datetime.now(timezone.utc),
     }

@@ -56,6 +56,13 @@ class AuthenticationError(BrightspaceError):
 class PermissionDenied(BrightspaceError):
     """The caller may not read this: grant the permission or the OAuth scope it names."""
 
+    @property
+    def is_about_scope(self) -> bool:
+        """Whether Brightspace says that the app, not the role, may not read this."""
+        # no published wording; its problem details say "scope" where they are about one
+        detail = self.refusal.detail if self.refusal else None
+        return "scope" in (detail or "").lower()
+
 
 class NotFound(BrightspaceError):
     """Nothing is there: wrong id, version or slash, or a tool that is switched off."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
+from math import inf
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -231,6 +232,7 @@ class BrightspaceSession(requests.Session):
         path: str,
         scope: str,
         take: Callable[[Any], Any],
+        at_most: float = inf,
         *,
         parts: Parts | None = None,
     ) -> list[Any]:
@@ -240,6 +242,7 @@ class BrightspaceSession(requests.Session):
             path: As in `get_json`, with its query.
             scope: OAuth scope the route asks for, for the error text.
             take: What to keep of a row; None to keep nothing of it.
+            at_most: Read no further page once there are so many rows.
             parts: As in `get_json`.
 
         Raises:
@@ -247,7 +250,8 @@ class BrightspaceSession(requests.Session):
         """
         route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
         request = self.prepare_request(Request("GET", self._url(path, parts)))
-        rows = self._pages(request, route, _where(route, parts)).page.table
+        where = _where(route, parts)
+        rows: list[list[Any]] = self._pages(request, route, where, at_most).page.table
         return list(dict.fromkeys(chain.from_iterable(rows)))
 
     def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
@@ -285,7 +289,7 @@ class BrightspaceSession(requests.Session):
         request: PreparedRequest,
         route: Route,
         where: Refusal,
-        at_least: float = float("inf"),
+        at_least: float = inf,
     ) -> PageResponse:
         """Read on until there are enough rows or no more; gives the last page, with all rows.
 

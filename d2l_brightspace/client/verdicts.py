@@ -183,6 +183,8 @@ def _what_is_missing(where: Refusal, scope: str | None) -> str:
     permission = _SECURITY_VARIABLE.search(where.detail or "")
     if permission:
         return f"The caller's role lacks the permission {permission[1]}"
+    if scope and "scope" in (where.detail or "").lower():
+        return f"The app lacks the OAuth scope {scope}"
     if scope:
         return f"The caller's role may not read this, or the app lacks the OAuth scope {scope}"
     return "The caller's role may not read this"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from dlt.sources.rest_api.typing import EndpointResource
 
@@ -30,6 +32,10 @@ class Endpoint:
     """OAuth2 scope the route asks for; None where it may be called anonymously."""
     bookmark_field: str | None = None
     """The row's field that D2L documents as the bookmark; None where bookmarks are opaque."""
+    range_start: str | None = None
+    """Query parameter for the earliest row wanted; None where the route has no such filter."""
+    range_field: str | None = None
+    """The row's field that the range is about; None where rows sum up the whole range."""
 
     @property
     def name(self) -> str:
@@ -50,4 +56,28 @@ class Endpoint:
     @property
     def route(self) -> str:
         """The path as D2L's route table writes it, for messages."""
-        return self.path.replace("{resources.course_offerings.org_unit_id}", "(orgUnitId)")
+        return _PLACEHOLDER.sub("(orgUnitId)", self.path)
+
+    @property
+    def is_per_org_unit(self) -> bool:
+        """Whether the route is read for each course."""
+        return _PLACEHOLDER.search(str(self.request)) is not None
+
+    def url_for(self, org_unit_id: int | None, since: str) -> str:
+        """Path and query of one request, as `path` has it.
+
+        Args:
+            org_unit_id: Org unit to ask about, where the route asks about one.
+            since: UTCDateTime for the start of the range, where the route has one.
+        """
+        params = {
+            name: _PLACEHOLDER.sub(str(org_unit_id), str(value))
+            for name, value in self.request.get("params", {}).items()
+        }
+        if self.range_start:
+            params[self.range_start] = since
+        path = _PLACEHOLDER.sub(str(org_unit_id), self.path)
+        return f"{path}?{urlencode(params)}" if params else path
+
+
+_PLACEHOLDER = re.compile(r"\{resources\.\w+\.\w+\}")

@@ -15,6 +15,8 @@ LOG_MESSAGES = Endpoint(
     paging="bookmark",
     scope="core:*:*",
     bookmark_field="LogMessageId",
+    range_start="dateRangeStart",
+    range_field="MessageTimestamp",
     description="One row per message the Brightspace server logged.",
     resource={
         "name": "log_messages",
@@ -82,6 +84,7 @@ LOG_MESSAGE_GROUPS = Endpoint(
     product="lp",
     paging="bookmark",
     scope="core:*:*",
+    range_start="dateRangeStart",
     description="One row per group of like log messages: how many, and one of them as a sample.",
     resource={
         "name": "log_message_groups",
