@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .course_job_commands import copy_course, import_course
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -79,6 +81,10 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     from .sandbox.__main__ import main as start
 
     sys.exit(start(list(arguments)))
+
+
+main.add_command(import_course)
+main.add_command(copy_course)
 
 
 @main.command()

@@ -118,13 +118,19 @@ class Importer:
         self._reporter.ended(result)
         return result
 
+    def follow_one(self, package: Package, job: Job) -> Result:
+        """Follow a job that exists already to its end."""
+        result = self._follow(package, job)
+        self._reporter.ended(result)
+        return result
+
     def _import(self, package: Package) -> Result:
         entry = self._ledger.last(*package.key)
         step = self._next_step(entry)
         if entry is None or step == "upload":
             return self._import_anew(package)
         if step == "follow":
-            return self.follow_job(package, Job(package.org_unit_id, entry.token or ""))
+            return self._follow(package, Job(package.org_unit_id, entry.token or ""))
         return self._known(package, entry, step)
 
     def _import_anew(self, package: Package) -> Result:
@@ -136,9 +142,9 @@ class Importer:
             return Result(package, "uncertain", UNCERTAIN, error=error)
         except BrightspaceError as error:
             return Result(package, "failed", NOT_SENT, error=error)
-        return self.follow_job(package, job)
+        return self._follow(package, job)
 
-    def follow_job(self, package: Package, job: Job) -> Result:
+    def _follow(self, package: Package, job: Job) -> Result:
         """Follow a job to its end, and read its log if it failed."""
         self._reporter.accepted(package, job)
         seen = ""

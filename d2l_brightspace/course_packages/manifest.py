@@ -60,17 +60,21 @@ def read_manifest(path: Path) -> list[Line]:
     return [_line(path, number, row, (package, course, is_code)) for number, row in rows]
 
 
+def course_named(name: str) -> int | str:
+    """Digits are an org unit id, anything else is a course code."""
+    return int(name) if name.isascii() and name.isdigit() else name
+
+
 def _line(path: Path, number: int, row: list[str], columns: tuple[int, int, bool]) -> Line:
     package, course, is_code = columns
     if len(row) <= max(package, course) or not row[package] or not row[course]:
         raise ConfigurationError(
             f"Line {number} of {path} lacks the package or the course offering. {_EXAMPLE}"
         )
-    name = row[course]
-    is_id = name.isascii() and name.isdigit() and not is_code
+    name = row[course] if is_code else course_named(row[course])
     # absolute, because it is the package's name in the ledger
     file = Path.absolute(path.parent / Path(row[package]).expanduser())
-    return Line(number, file, int(name) if is_id else name)
+    return Line(number, file, name)
 
 
 def _columns(row: list[str]) -> tuple[int, int, bool] | None:
