@@ -118,7 +118,8 @@ class _Bar:
 
 def print_table(console: Console, results: Sequence[Result]) -> None:
     """Print what became of a series."""
-    table = Table("package", "course", "outcome", "status", "job token")
+    table = Table("package", "course", "outcome", "status")
+    table.add_column("job token", overflow="fold")  # a token cut short is of no use
     for result in results:
         colour = _COLOURS[result.outcome]
         table.add_row(
