@@ -11,7 +11,6 @@ from typing import Any
 
 from .client.errors import NotFound, PermissionDenied
 from .client.session import BrightspaceSession
-from .settings import CoursesFrom
 from .tables import CHUNK, ORG_UNIT_ID, ORG_UNIT_IDS_CSV, Chunk
 
 logger = logging.getLogger(__name__)
@@ -31,14 +30,15 @@ class CourseOfferings:
     Args:
         session: Sends the requests.
         org_unit_ids: The courses asked for; None for every one the caller can see.
-        found_in: Where to look for them.
+        found_in: Where to look for them: `org_structure`, `my_enrollments`, or `auto` for the
+            first of these that may be read.
     """
 
     def __init__(
         self,
         session: BrightspaceSession,
         org_unit_ids: Sequence[int] | None,
-        found_in: CoursesFrom = "auto",
+        found_in: str = "auto",
     ) -> None:
         self._session = session
         self._org_unit_ids = org_unit_ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from dlt.common.configuration import configspec, resolve_configuration
@@ -81,14 +81,11 @@ class LogFilter(BaseConfiguration):
         return {name: value for name, value in parameters.items() if value is not None}
 
 
-CoursesFrom = Literal["auto", "org_structure", "my_enrollments"]
-
-
 @configspec
 class Options(BaseConfiguration):
     """What the source's signature has no room for: section `[sources.d2l_brightspace_source]`."""
 
-    course_offerings_from: CoursesFrom = "auto"
+    course_offerings_from: str = "auto"
     """Where the list of courses comes from; `auto` is the org structure where it may be read."""
 
     def on_resolved(self) -> None:
