@@ -50,9 +50,7 @@ def test_smallest_values(name: str, value: str, monkeypatch: pytest.MonkeyPatch)
     + [(name, value, "more than 0") for name in ABOVE_NOUGHT for value in ("0", "-0.5")]
     + [(name, "-0.5", "0 or more") for name in NOUGHT_OR_MORE],
 )
-def test_out_of_range(
-    name: str, value: str, allowed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_range(name: str, value: str, allowed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SECTION + name.upper(), value)
     with pytest.raises(ConfigurationError) as caught:
         resolve(Limits())

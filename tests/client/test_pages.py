@@ -172,7 +172,9 @@ def test_has_no_more_items_as_text(text: str) -> None:
     ids=repr,
 )
 def test_bookmarks_are_text(sent: object, bookmark: str | None) -> None:
-    assert read_page(paged(Bookmark=sent, HasMoreItems=True), "bookmark", WHERE).bookmark == bookmark
+    assert (
+        read_page(paged(Bookmark=sent, HasMoreItems=True), "bookmark", WHERE).bookmark == bookmark
+    )
 
 
 # --- the page as dlt sees it --------------------------------------------------------------------

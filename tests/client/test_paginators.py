@@ -475,9 +475,7 @@ def test_selectors_that_miss_the_only_row(tenant: Tenant, selector: str) -> None
 
 @pytest.mark.parametrize("selector", ["Items", "Items[*]", "$.Items"])
 @pytest.mark.parametrize("rows", [(1,), (1, 2)], ids=len)
-def test_selectors_that_take_all_rows(
-    tenant: Tenant, selector: str, rows: tuple[int, ...]
-) -> None:
+def test_selectors_that_take_all_rows(tenant: Tenant, selector: str, rows: tuple[int, ...]) -> None:
     tenant.gives(USERS, page(*rows))
     assert ids_of(rows_of(USERS, selector, paginator=BookmarkPaginator())) == list(rows)
 
