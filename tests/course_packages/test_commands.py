@@ -167,7 +167,7 @@ def test_a_deadline_gives_the_command_that_goes_on(
 def test_tokens_expire_while_a_job_is_followed(
     start: Callable[..., Sandbox], command: Command, make_package: MakePackage, scheme: str
 ) -> None:
-    sandbox = start(job_polls=20)
+    sandbox = start(job_polls=5)
     course = sandbox.world.course_ids[0]
     original = sandbox.world.jobs.look
 
@@ -183,7 +183,7 @@ def test_tokens_expire_while_a_job_is_followed(
         scheme=scheme,
     )
     assert result.exit_code == 0, result.output
-    assert sum(status == 401 for _, status in sent(sandbox, "GET")) > 50
+    assert sum(status == 401 for _, status in sent(sandbox, "GET")) > 15
 
 
 def test_an_expired_token_at_the_upload_is_renewed(
@@ -239,7 +239,7 @@ def read_until(process: Any, words: str, times: int = 1) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", ["refresh_token", "id_key"])
 def test_a_killed_series_is_finished_and_uploads_once(
     start: Callable[..., Sandbox],
     command: Command,
@@ -272,7 +272,7 @@ def test_a_killed_series_is_finished_and_uploads_once(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=str)
 def test_a_stopped_command_is_resumed_by_its_token(
     start: Callable[..., Sandbox],
     command: Command,
@@ -425,21 +425,19 @@ finally:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["service_user"])
-def test_480_mb_take_less_than_150_mb_of_memory(tmp_path: Path, scheme: str) -> None:
+def test_480_mb_take_less_than_150_mb_of_memory(tmp_path: Path) -> None:
     package = tmp_path / "big.zip"
-    with zipfile.ZipFile(package, "w") as zipped:
+    with package.open("wb") as file:
+        file.truncate(480_000_000)  # a zip file may have anything before it
+    with zipfile.ZipFile(package, "a") as zipped:
         zipped.writestr("imsmanifest.xml", "<manifest/>")
-        with zipped.open("film.mp4", "w", force_zip64=True) as film:
-            for _ in range(480):
-                film.write(bytes(1_000_000))
     # a process of its own, so that the tests' memory is not measured
     with Sandbox() as sandbox:
         course = sandbox.world.course_ids[0]
         process = popen(
             tmp_path,
             sandbox,
-            scheme,
+            "service_user",
             *(sys.executable, "-c", _MEASURE, "import-course", "--course-package", package),
             *("--course-offering-id", course, *FAST),
         )
