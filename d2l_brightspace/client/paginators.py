@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Request, Response
@@ -199,6 +199,10 @@ def _check_selector(page: Page, data: list[Any] | None, where: Refusal) -> None:
 
 def _turn_to(bookmark: str) -> Callable[[Request], None]:
     def advance(request: Request) -> None:
+        # a list that is gone on with has an earlier bookmark in its address
+        parts = urlsplit(request.url)
+        others = [(k, v) for k, v in parse_qsl(parts.query, True) if k != "bookmark"]
+        request.url = urlunsplit(parts._replace(query=urlencode(others)))
         request.params = {**(request.params or {}), "bookmark": bookmark}
 
     return advance

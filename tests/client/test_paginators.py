@@ -15,7 +15,7 @@ from dlt.sources.helpers.rest_client import RESTClient
 from requests import Request, Response
 
 from d2l_brightspace import BookmarkPaginator, ObjectListPaginator
-from d2l_brightspace.client.errors import BrightspaceError, ProtocolError
+from d2l_brightspace.client.errors import ProtocolError
 from d2l_brightspace.client.pages import Page
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -25,6 +25,7 @@ HOST = "https://lms.example.edu"
 ROOT = f"{HOST}/d2l/api"
 USERS = f"{ROOT}/lp/1.49/users/"
 CLASSLIST = f"{ROOT}/le/1.82/6606/classlist/paged/"
+WITH_PORT = CLASSLIST.replace(".edu", ".edu:443")
 CANARY = "canary-0451"
 
 Row = dict[str, Any]
@@ -285,7 +286,7 @@ def test_a_page_without_next_has_no_known_end(tenant: Tenant) -> None:
         ("/d2l/api/le/1.82/6606/classlist/paged/?page=2", f"{CLASSLIST}?page=2"),
         ("//lms.example.edu/d2l/api/le/1.82/6606/classlist/paged/?page=2", f"{CLASSLIST}?page=2"),
         (f"{CLASSLIST}?page=2".replace("lms.", "LMS."), f"{CLASSLIST}?page=2"),
-        (f"{CLASSLIST}?page=2".replace(".edu", ".edu:443"), f"{CLASSLIST}?page=2"),
+        (f"{WITH_PORT}?page=2", f"{WITH_PORT}?page=2"),
         (f"{CLASSLIST}?bookmark=a%2Bb%20c", f"{CLASSLIST}?bookmark=a%2Bb%20c"),
     ],
     ids=["query", "path", "host", "capital host", "default port", "encoded"],
@@ -293,13 +294,8 @@ def test_a_page_without_next_has_no_known_end(tenant: Tenant) -> None:
 def test_links_within_the_host(tenant: Tenant, link: str, url: str) -> None:
     tenant.gives(CLASSLIST, objects(1, then=link))
     tenant.gives(url.partition("?")[0], objects(2))
-    if ":443" in link:
-        tenant._mock.reset()
-        tenant.gives(CLASSLIST, objects(1, then=link))
-        tenant.gives(link.partition("?")[0], objects(2))
-        url = link
     assert ids_of(rows_of(CLASSLIST, "Objects")) == [1, 2]
-    assert tenant.urls[1].lower() == url.lower()
+    assert tenant.urls == [CLASSLIST, url]
 
 
 @pytest.mark.parametrize(
@@ -614,7 +610,3 @@ def test_a_list_begins_again_once() -> None:
     walk.answer(log_page(1, 2))
     with pytest.raises(ProtocolError, match="changed twice"):
         walk.answer(LOST)
-
-
-def test_errors_are_of_the_public_base() -> None:
-    assert issubclass(ProtocolError, BrightspaceError)
