@@ -68,15 +68,26 @@ class Transport:
             TransportFailure: If no whole answer arrived in time.
             OversizedBody: If the body is larger than the limit.
         """
-        started = self._clock()
-        seconds = self._limits.response_seconds
         if isinstance(request.body, FileUpload):
-            response = self._open(request, self._limits.upload_seconds)
-            started = self._clock()  # how long the sending takes is a matter of the line
-        else:
-            response = self._open(request, seconds)
+            return self._upload(request, request.body)
+        deadline = self._clock() + self._limits.response_seconds
+        response = self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
+        return self._whole(response, deadline)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._adapter.close()
+
+    def _upload(self, request: requests.PreparedRequest, body: FileUpload) -> requests.Response:
+        body.sent_whole = False
+        # urllib3 sends under the time for connecting, and a line may well stall for longer than
+        # that; how long the whole upload takes is a matter of the line
+        response = self._open(request, self._limits.response_seconds, self._limits.upload_seconds)
+        return self._whole(response, self._clock() + self._limits.response_seconds)
+
+    def _whole(self, response: requests.Response, deadline: float) -> requests.Response:
         try:
-            response._content = b"".join(self._read(response, started + seconds))
+            response._content = b"".join(self._read(response, deadline))
         except BaseException:
             response.close()
             raise
@@ -85,22 +96,21 @@ class Transport:
         response.raw.release_conn()
         return response
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._adapter.close()
-
-    def _open(self, request: requests.PreparedRequest, seconds: float) -> requests.Response:
+    def _open(
+        self, request: requests.PreparedRequest, send_seconds: float, answer_seconds: float
+    ) -> requests.Response:
         try:
             return self._adapter.send(
                 request,
-                timeout=(self._limits.connect_seconds, seconds),
+                timeout=(send_seconds, answer_seconds),
                 **self._environment(request.url or ""),
             )
         # the messages of these exceptions hold the URL, so none of them is passed on
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
             raise TransportFailure(_kind(error), delivered=False) from None
         except requests.exceptions.SSLError as error:
-            raise TransportFailure(_kind(error), delivered=False) from None
+            uploaded = isinstance(request.body, FileUpload) and request.body.sent_whole
+            raise TransportFailure(_kind(error), delivered=uploaded) from None
         except requests.exceptions.ConnectionError as error:
             refused = isinstance(_cause(error), urllib3.exceptions.NewConnectionError)
             delivered = not refused and _sent_whole(request)
