@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -61,7 +62,8 @@ def rows_of(url: str, selector: str = "Items", **options: Any) -> list[Row]:
     """All rows of a list, with a paginator of its own unless one is given."""
     paginator = options.pop("paginator", None) or PAGINATORS[selector]()
     client = RESTClient(ROOT, data_selector=selector, paginator=paginator)
-    return [row for page in client.paginate(url, **options) for row in page]
+    pages = islice(client.paginate(url, **options), 20)  # none of these lists is longer
+    return [row for page in pages for row in page]
 
 
 def page(*ids: int, bookmark: object = None, more: object = False) -> Row:
@@ -139,11 +141,6 @@ def test_a_bookmark_to_begin_with_is_replaced(tenant: Tenant) -> None:
     assert tenant.queries == [[("bookmark", "a")], [("bookmark", "b")]]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a bookmark that stands in the URL is sent a second time: ?bookmark=a&bookmark=b; so "
-    "does BrightspaceSession with each list of more than 10 000 rows",
-)
 def test_a_bookmark_in_the_url_is_replaced(tenant: Tenant) -> None:
     tenant.gives(USERS, page(1, bookmark="b", more=True), page(2))
     assert ids_of(rows_of("lp/1.49/users/?bookmark=a")) == [1, 2]
