@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         BrightspaceError,
         ConfigurationError,
         NotFound,
+        OutcomeUnknown,
         PermissionDenied,
         ProtocolError,
         RateLimited,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .client.paginators import BookmarkPaginator, ObjectListPaginator
     from .client.tokens import FileTokenStore, TokenStore
+    from .import_jobs import import_jobs_source
     from .runs import RunInProgress, RunReport, progress_display, run
     from .source import d2l_brightspace_source, log_message
 
@@ -45,6 +47,7 @@ _HOMES = {
         "BrightspaceError",
         "ConfigurationError",
         "NotFound",
+        "OutcomeUnknown",
         "PermissionDenied",
         "ProtocolError",
         "RateLimited",
@@ -53,6 +56,7 @@ _HOMES = {
     "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
     "client.tokens": ("FileTokenStore", "TokenStore"),
     "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
+    "import_jobs": ("import_jobs_source",),
     "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -68,6 +72,7 @@ __all__ = [
     "IdKeyAuth",
     "NotFound",
     "ObjectListPaginator",
+    "OutcomeUnknown",
     "PermissionDenied",
     "ProtocolError",
     "RateLimited",
@@ -78,6 +83,7 @@ __all__ = [
     "ServiceUserAuth",
     "TokenStore",
     "d2l_brightspace_source",
+    "import_jobs_source",
     "log_message",
     "progress_display",
     "run",
