@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         BrightspaceError,
         ConfigurationError,
         NotFound,
+        OutcomeUnknown,
         PermissionDenied,
         ProtocolError,
         RateLimited,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .client.tokens import FileTokenStore, TokenStore
     from .data_sets.advanced import advanced_data_set
     from .data_sets.source import brightspace_data_sets_source
+    from .import_jobs import import_jobs_source
     from .runs import RunInProgress, RunReport, progress_display, run
     from .source import d2l_brightspace_source, log_message
 
@@ -47,6 +49,7 @@ _HOMES = {
         "BrightspaceError",
         "ConfigurationError",
         "NotFound",
+        "OutcomeUnknown",
         "PermissionDenied",
         "ProtocolError",
         "RateLimited",
@@ -57,6 +60,7 @@ _HOMES = {
     "data_sets.advanced": ("advanced_data_set",),
     "data_sets.source": ("brightspace_data_sets_source",),
     "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
+    "import_jobs": ("import_jobs_source",),
     "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -72,6 +76,7 @@ __all__ = [
     "IdKeyAuth",
     "NotFound",
     "ObjectListPaginator",
+    "OutcomeUnknown",
     "PermissionDenied",
     "ProtocolError",
     "RateLimited",
@@ -84,6 +89,7 @@ __all__ = [
     "advanced_data_set",
     "brightspace_data_sets_source",
     "d2l_brightspace_source",
+    "import_jobs_source",
     "log_message",
     "progress_display",
     "run",

@@ -9,17 +9,15 @@ from typing import Any
 
 import dlt
 from dlt.common import jsonpath
-from dlt.common.configuration import with_config
 from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
 
 from .client.auth import BrightspaceCredentials
-from .client.limits import Limits
 from .client.pages import Page
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
-from .client.transport import Transport
 from .client.windows import Range
+from .connection import connect
 from .course_offerings import CourseOfferings, batches
 from .endpoints import ENDPOINTS, Endpoint
 from .endpoints.logging import LOG_MESSAGES
@@ -28,10 +26,8 @@ from .settings import (
     SECTION,
     LogFilter,
     Options,
-    base_url,
     checked_org_unit_ids,
     checked_start_date,
-    checked_version,
     resolve,
     utc_milliseconds,
 )
@@ -140,30 +136,12 @@ def open_session(
     Raises:
         ConfigurationError: If a setting cannot be right.
     """
-    limits: Limits = resolve(Limits())
-    transport = Transport(limits)
-    return BrightspaceSession(
-        base_url(host),
-        credentials.authenticator(transport),
-        transport,
-        limits,
-        pinned={
-            product: checked_version(f"{product}_version", version)
-            for product, version in (pinned or {}).items()
-        },
+    return connect(
+        host,
+        credentials,
+        pinned=pinned,
         routes={endpoint.name: route_of(endpoint) for endpoint in ENDPOINTS},
     )
-
-
-@with_config(sections=("sources", SECTION))
-def configured_session(
-    host: str = dlt.config.value,
-    credentials: BrightspaceCredentials = dlt.secrets.value,
-    lp_version: str | None = None,
-    le_version: str | None = None,
-) -> BrightspaceSession:
-    """The session that the source would use, from the same settings."""
-    return open_session(host, credentials, {"lp": lp_version, "le": le_version})
 
 
 def route_of(endpoint: Endpoint) -> Route:

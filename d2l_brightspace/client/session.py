@@ -20,7 +20,7 @@ from math import inf
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 import requests
 from requests import PreparedRequest, Request, Response
@@ -41,7 +41,18 @@ from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
 from .partial import PartialFile
 from .transport import OversizedBody, Transport, TransportFailure, same_origin
-from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
+from .uploads import FileUpload
+from .verdicts import (
+    Accept,
+    CorrectClock,
+    Fail,
+    RenewCredential,
+    Retry,
+    Verdict,
+    Wait,
+    judge,
+    judge_once,
+)
 from .versions import Versions
 from .windows import Range
 from .windows import plan as plan_windows
@@ -51,6 +62,8 @@ VERSION = "(version)"
 RESOURCE_HEADER = "X-Loader-Resource"
 ORG_UNIT_HEADER = "X-Loader-Org-Unit"
 """What a request is for; `rest_api` fills them in, the session takes them off before sending."""
+Parts = Mapping[str, "int | str"]
+"""Values of the placeholders in a path, by the names that D2L's route tables give them."""
 SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
 """Answers that cost one org unit its rows, and not everybody else theirs (DESIGN rule 9)."""
 
@@ -66,6 +79,8 @@ class Route:
     anonymous: bool = False
     bookmark_field: str | None = None
     range: Range | None = None
+    once: bool = False
+    """Whether its requests change something, and must not do so twice."""
     tabulate: Callable[[list[Any], int | None], Any] = lambda rows, _: rows
     """Makes a table of rows of an org unit; raises ValueError for rows that cannot be in it."""
     join: Callable[[list[Any]], Any] = list
@@ -160,19 +175,27 @@ class BrightspaceSession(requests.Session):
         super().close()
         self._transport.close()
 
-    def get_json(self, path: str, *, anonymous: bool = False, scope: str | None = None) -> Any:
+    def get_json(
+        self,
+        path: str,
+        *,
+        anonymous: bool = False,
+        scope: str | None = None,
+        parts: Parts | None = None,
+    ) -> Any:
         """Read one block that belongs to no resource.
 
         Args:
             path: Relative to `/d2l/api/`, with `(version)` where the version goes.
             anonymous: Whether to send no credential.
             scope: OAuth scope the route asks for, for the error text.
+            parts: Values of the other placeholders of the path, such as `(orgUnitId)`.
 
         Raises:
             BrightspaceError: If the answer is not a block.
         """
         route = Route(path, scope=scope, anonymous=anonymous)
-        return self._block(Request("GET", self.base_url + path), route)
+        return self._block(Request("GET", self._url(path, parts)), route, parts)
 
     def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
         """Send a block and read the answer; arguments and errors as in `get_json`."""
@@ -230,8 +253,47 @@ class BrightspaceSession(requests.Session):
                 patience = _Patience(self._limits)
             self._get_over(verdict, sent, patience, where)
 
+    def post_once(
+        self,
+        path: str,
+        body: Any,
+        *,
+        scope: str | None = None,
+        parts: Parts | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send what must take effect once only: a block, or a file that is streamed from disk.
+
+        It is sent again where Brightspace refused it in a way that can be cured (401, 429), or
+        cannot have received the whole of it.
+
+        Args:
+            path: As in `get_json`.
+            body: What becomes JSON, or a `FileUpload`.
+            scope: As in `get_json`.
+            parts: As in `get_json`.
+            params: The query.
+
+        Raises:
+            OutcomeUnknown: If nobody can tell whether it took effect.
+            BrightspaceError: If it was refused or could not be sent; it had no effect.
+        """
+        request = Request("POST", self._url(path, parts), params=dict(params or {}))
+        if isinstance(body, FileUpload):
+            request.data = body
+            request.headers["Content-Type"] = body.content_type
+        else:
+            request.json = body
+        return self._block(request, Route(path, scope=scope, once=True), parts)
+
     def read_list(
-        self, path: str, scope: str, take: Callable[[Any], Any], at_most: float = inf
+        self,
+        path: str,
+        scope: str,
+        take: Callable[[Any], Any],
+        at_most: float = inf,
+        *,
+        parts: Parts | None = None,
     ) -> list[Any]:
         """Read a paged list that belongs to no resource.
 
@@ -240,15 +302,16 @@ class BrightspaceSession(requests.Session):
             scope: OAuth scope the route asks for, for the error text.
             take: What to keep of a row; None to keep nothing of it.
             at_most: Read no further page once there are so many rows.
+            parts: As in `get_json`.
 
         Raises:
             BrightspaceError: If the list cannot be read to its end.
         """
         route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
-        request = self.prepare_request(Request("GET", self.base_url + path))
-        where = Refusal(route.template)
-        parts: list[list[Any]] = self._pages(request, route, where, at_most).page.table
-        return list(dict.fromkeys(chain.from_iterable(parts)))
+        request = self.prepare_request(Request("GET", self._url(path, parts)))
+        where = _where(route, parts)
+        rows: list[list[Any]] = self._pages(request, route, where, at_most).page.table
+        return list(dict.fromkeys(chain.from_iterable(rows)))
 
     def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
         """Send one request of a resource.
@@ -271,7 +334,7 @@ class BrightspaceSession(requests.Session):
         if not org_unit:
             return self._tenant_wide(request, route, where)
         try:
-            return self._pages(request, route, where)
+            return self._pages(request, route, where, few_as_rows=True)
         except SKIPPABLE as error:
             return PageResponse(Page([], skipped=error), request.url or "", where)
 
@@ -280,13 +343,16 @@ class BrightspaceSession(requests.Session):
         if route.range is None or _parameter(request, "bookmark"):
             return self._pages(request, route, where, _ROWS_AT_ONCE)
         first = self._page(request, route, where)
+        enough = _PAGES_BEFORE_WINDOWS * len(first.page.rows)
+        begun = self._pages(request, route, where, enough, first)
         since = _parameter(request, route.range.start)
-        plan = None
-        if first.page.has_more and since and not _parameter(request, route.range.end):
-            most = self._limits.requests_in_flight
-            plan = plan_windows(first.page.rows, route.range.field, since, most)
+        if not begun.page.has_more or not since or _parameter(request, route.range.end):
+            return begun
+        rows = [*first.page.rows, *begun.page.rows]
+        most = self._limits.requests_in_flight
+        plan = plan_windows(rows, route.range.field, since, _PAGES_BEFORE_WINDOWS, most)
         if plan is None:
-            return self._pages(request, route, where, _ROWS_AT_ONCE, first)
+            return begun
         windows = [
             _with_parameters(request, {route.range.start: start, route.range.end: end})
             for start, end in plan.windows
@@ -318,12 +384,13 @@ class BrightspaceSession(requests.Session):
         where: Refusal,
         at_least: float = inf,
         first: PageResponse | None = None,
+        *,
+        few_as_rows: bool = False,
     ) -> PageResponse:
         """Read on until there are enough rows or no more; gives the last page, with all rows.
 
-        They are in its `table` as soon as they are many: a table of many rows is much cheaper
-        than many tables of a few, and than rows. A few rows of one org unit stay its `rows`, to
-        share a table with those of others.
+        They are in its `table`: one of many rows is much cheaper than many of a few. With
+        `few_as_rows` a few stay its `rows`, to share a table with those of other org units.
         """
         paginator = (BookmarkPaginator if route.expected == "bookmark" else ObjectListPaginator)(
             route.bookmark_field
@@ -349,7 +416,7 @@ class BrightspaceSession(requests.Session):
             if not paginator.has_next_page or count >= at_least:
                 break
             request = self.prepare_request(step)
-        if where.org_unit_id is not None and not parts:
+        if few_as_rows and not parts:
             page.rows = rows
         else:
             page.table = route.join([*parts, route.tabulated(rows, where)])
@@ -365,8 +432,14 @@ class BrightspaceSession(requests.Session):
             return PageResponse(Page([], bookmark_lost=True), url, where)
         return PageResponse(read_page(body, route.expected, where), url, where)
 
-    def _block(self, request: Request, route: Route) -> Any:
-        return self._ask(self.prepare_request(request), route, Refusal(route.template))[0]
+    def _block(self, request: Request, route: Route, parts: Parts | None = None) -> Any:
+        return self._ask(self.prepare_request(request), route, _where(route, parts))[0]
+
+    def _url(self, path: str, parts: Parts | None) -> str:
+        for name, value in (parts or {}).items():
+            # a token with a slash in it must not lead to another route
+            path = path.replace(f"({name})", quote(str(value), safe=""))
+        return self.base_url + path
 
     def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL."""
@@ -379,7 +452,10 @@ class BrightspaceSession(requests.Session):
                     self._pacer.observe(response.headers)
                 verdict = judge(response, where, route.scope)
             except TransportFailure as failure:
-                verdict = Retry(ServiceUnavailable(f"No answer: {failure.reason}", where))
+                error = ServiceUnavailable(f"No answer: {failure.reason}", where)
+                verdict = Retry(error, failure.delivered)
+            if route.once:
+                verdict = judge_once(verdict)
             if isinstance(verdict, Accept):
                 return verdict.body, response.url
             self._get_over(verdict, sent, patience, where)
@@ -549,6 +625,11 @@ def _with_parameters(
     return changed
 
 
+def _where(route: Route, parts: Parts | None) -> Refusal:
+    org_unit_id = (parts or {}).get("orgUnitId")
+    return Refusal(route.template, None if org_unit_id is None else int(org_unit_id))
+
+
 def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:
     # `basic/apicall`, "Missing bookmarks": a call fails when the bookmarked item was deleted
     status = error.refusal.status if error.refusal else None
@@ -569,4 +650,6 @@ def _no_credential(request: PreparedRequest) -> PreparedRequest:
 _REDIRECTS = 5
 _RESTS = 30
 _ROWS_AT_ONCE = 10_000
+_PAGES_BEFORE_WINDOWS = 5
+"""A list that ends within these is read with no request too many."""
 _ROWS_OF_A_TABLE = 1_000

@@ -21,6 +21,7 @@ from .errors import (
     AuthenticationError,
     BrightspaceError,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     ProtocolError,
     Refusal,
@@ -40,6 +41,8 @@ class Retry:
     """A passing fault: send again after a rest, and raise `error` when that never helps."""
 
     error: BrightspaceError
+    delivered: bool = True
+    """False if the request certainly had no effect."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,30 @@ def judge(  # noqa: PLR0911  # a table of status codes
     if status >= 500:
         return Retry(ServiceUnavailable("Brightspace failed to answer", where))
     return Fail(ProtocolError("Brightspace does not understand the request", where))
+
+
+def judge_once(verdict: Verdict) -> Verdict:
+    """The verdict on a request that must not take effect twice.
+
+    It may be sent again after a refusal, or where it cannot have arrived; where the answer is
+    missing or makes no sense, nobody here knows whether it took effect.
+    """
+    if isinstance(verdict, Retry) and verdict.delivered:
+        return Fail(_unknown(verdict.error))
+    if isinstance(verdict, Fail) and not _refused(verdict.error):
+        return Fail(_unknown(verdict.error))
+    return verdict
+
+
+def _refused(error: BrightspaceError) -> bool:
+    status = error.refusal.status if error.refusal else None
+    return status is not None and 400 <= status < 500
+
+
+def _unknown(error: BrightspaceError) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"It was sent, but whether it took effect is not known. {error.message}", error.refusal
+    )
 
 
 def _accept(response: Response, where: Refusal) -> Verdict:

@@ -40,16 +40,17 @@ class Plan:
     rest_from: str | None
 
 
-def plan(rows: Sequence[Any], field: str, since: str, most: int) -> Plan | None:
-    """Windows for a list whose first page is known.
+def plan(rows: Sequence[Any], field: str, since: str, pages_read: int, most: int) -> Plan | None:
+    """Windows for a list whose beginning is known.
 
     Neighbours share two milliseconds, so that no message at a seam is lost, whether Brightspace
     takes the ends in or leaves them out; the rows read twice are merged by their key.
 
     Args:
-        rows: The first page; more are to come.
+        rows: First and last page read so far; more are to come.
         field: The row's time.
         since: Start of the range.
+        pages_read: How many pages the rows stand for.
         most: How many windows may be read side by side.
 
     Returns:
@@ -59,13 +60,13 @@ def plan(rows: Sequence[Any], field: str, since: str, most: int) -> Plan | None:
     times = [moment for row in rows if (moment := _moment(row.get(field)))]
     if start is None or not times or max(times) >= now:
         return None
-    # a guess from how far the first page reaches; a wrong one costs speed, not rows
+    # a guess from how far these pages reach; a wrong one costs speed, not rows
     oldest = min(times)
-    pages = (now - oldest) / max(max(times) - oldest, _SEAM)
+    pages = pages_read * ((now - oldest) / max(max(times) - oldest, _SEAM))
     count = min(int(pages / _PAGES_WORTH_A_WINDOW), most)
     if count < 2:
         return None
-    spans = max(ceil(pages * len(rows) / _ROWS_AT_ONCE), 1)
+    spans = max(ceil(pages * len(rows) / 2 / _ROWS_AT_ONCE), 1)
     end = oldest + (now - oldest) / spans
     edges = [oldest + (end - oldest) * number / count for number in range(count + 1)]
     edges[0] = start + _SEAM

@@ -14,8 +14,9 @@ from dlt.extract import DltResource
 from d2l_brightspace.client.auth import BrightspaceCredentials
 from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, Refusal
 from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
+from d2l_brightspace.connection import connect
+from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
-from d2l_brightspace.source import configured_session, open_session
 from d2l_brightspace.tables import SKIPPED_REQUESTS, skipped_request
 
 from .catalogue import LIST_ROUTE, Catalogue
@@ -69,7 +70,7 @@ def brightspace_data_sets_source(
     one_of("deletes", deletes, ("keep", "drop"))
     one_of("bad_rows", bad_rows, ("stop", "quarantine"))
     workshop: Workshop = resolve_in(SECTION, Workshop())
-    session = _session(host, credentials, lp_version)
+    session = configured_data_sets_session(host, credentials, lp_version)
     bench = Workbench(
         session,
         Catalogue(session),
@@ -99,17 +100,19 @@ def configured_data_sets_session(
     lp_version: str | None = None,
 ) -> BrightspaceSession:
     """The session that the source would use, from the same settings."""
-    return _session(host, credentials, lp_version)
-
-
-def _session(
-    host: str | None, credentials: BrightspaceCredentials | None, lp_version: str | None
-) -> BrightspaceSession:
-    if host and credentials:
-        return open_session(host, credentials, {"lp": lp_version})
-    # what is not given here is configured for the other source
     given = {"host": host, "credentials": credentials, "lp_version": lp_version}
-    return configured_session(**{name: v for name, v in given.items() if v is not None})  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return _session(**arguments)
+
+
+@with_config(sections=("sources", REST_SECTION))
+def _session(
+    host: str = dlt.config.value,
+    credentials: BrightspaceCredentials = dlt.secrets.value,
+    lp_version: str | None = None,
+) -> BrightspaceSession:
+    # what is not given comes from the settings of the other source
+    return connect(host, credentials, pinned={"lp": lp_version})
 
 
 def _resource(bench: Workbench, data_set: DataSet, *, named: bool) -> DltResource:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from .data_hub import DataHub
@@ -39,6 +40,7 @@ class Call:
     query: Query
     parts: dict[str, str]
     _state: HasHub
+    form: list[tuple[str, UploadFile | str]] = field(default_factory=list)
 
     def id(self, name: str) -> int:
         """Return an id that is part of the path."""
@@ -91,6 +93,7 @@ class Route:
             `{version:text}` is anything without a slash.
         scope: Scopes separated by blanks, of which one is enough; ANONYMOUS for none.
         handler: Gets the Call and returns what becomes JSON, or a Starlette response.
+        takes_form: Whether the body is multipart/form-data, whose files go to the disk.
     """
 
     method: str
@@ -98,6 +101,7 @@ class Route:
     path: str
     scope: str
     handler: Handler
+    takes_form: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

@@ -12,6 +12,8 @@ OFFERED = (
     "datasets:bds:read",
     "enrollment:orgunit:read",
     "enrollment:own_enrollment:read",
+    "import:job:create",
+    "import:job:fetch",
     "organizations:organization:read",
     "orgunits:course:read",
     "reporting:dataset:list",

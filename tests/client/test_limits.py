@@ -13,10 +13,11 @@ DEFAULTS = {
     "max_wait_seconds": 300.0,
     "connect_seconds": 10.0,
     "response_seconds": 120.0,
+    "upload_seconds": 3600.0,
     "max_body_megabytes": 100.0,
 }
 LEAST_COUNT = ["requests_in_flight", "max_attempts"]
-ABOVE_NOUGHT = ["connect_seconds", "response_seconds", "max_body_megabytes"]
+ABOVE_NOUGHT = ["connect_seconds", "response_seconds", "upload_seconds", "max_body_megabytes"]
 NOUGHT_OR_MORE = ["backoff_seconds", "max_wait_seconds"]
 SECTION = "SOURCES__D2L_BRIGHTSPACE_SOURCE__LIMITS__"
 

@@ -30,7 +30,7 @@ def moment(text: str) -> datetime:
 def test_neighbours_overlap_and_nothing_lies_between(days: int, most: int) -> None:
     since = NOW - timedelta(days=days)
 
-    found = plan(spread(since, 1), FIELD, utc(since), most)
+    found = plan(spread(since, 1), FIELD, utc(since), 1, most)
 
     assert found is not None
     assert 2 <= len(found.windows) <= most
@@ -42,7 +42,7 @@ def test_neighbours_overlap_and_nothing_lies_between(days: int, most: int) -> No
 
 def test_the_last_window_is_open_so_that_new_messages_are_in_it() -> None:
     since = NOW - timedelta(days=1)
-    found = plan(spread(since, 60), FIELD, utc(since), 4)
+    found = plan(spread(since, 60), FIELD, utc(since), 1, 4)
     assert found is not None
     assert found.rest_from is None
     assert [end is None for _, end in found.windows] == [False, False, False, True]
@@ -50,7 +50,7 @@ def test_the_last_window_is_open_so_that_new_messages_are_in_it() -> None:
 
 def test_a_long_range_is_read_in_parts_that_fit_into_memory() -> None:
     since = NOW - timedelta(days=3000)
-    found = plan(spread(since, 1), FIELD, utc(since), 40)
+    found = plan(spread(since, 1), FIELD, utc(since), 1, 40)
     assert found is not None
     last = found.windows[-1][1]
     assert last is not None
@@ -60,7 +60,7 @@ def test_a_long_range_is_read_in_parts_that_fit_into_memory() -> None:
 
 def test_old_starts_with_young_logs_split_where_the_logs_are() -> None:
     first_message = NOW - timedelta(days=10)
-    found = plan(spread(first_message, 30), FIELD, "2000-01-01T00:00:00.000Z", 10)
+    found = plan(spread(first_message, 30), FIELD, "2000-01-01T00:00:00.000Z", 1, 10)
     assert found is not None
     assert found.windows[0][0] == "2000-01-01T00:00:00.000Z"
     assert str(found.windows[0][1]) > utc(first_message)
@@ -77,4 +77,4 @@ def test_old_starts_with_young_logs_split_where_the_logs_are() -> None:
     ids=["no-rows", "no-times", "nearly-all-read", "from-the-future"],
 )
 def test_short_or_odd_lists_are_read_page_after_page(rows: list[dict[str, Any]]) -> None:
-    assert plan(rows, FIELD, utc(NOW - timedelta(days=1)), 40) is None
+    assert plan(rows, FIELD, utc(NOW - timedelta(days=1)), 1, 40) is None

@@ -8,6 +8,7 @@ from . import (
     courses,
     data_sets,
     enrollments,
+    imports,
     log,
     org_units,
     users,
@@ -24,4 +25,5 @@ ROUTES = (
     *log.ROUTES,
     *data_sets.ROUTES,
     *advanced_data_sets.ROUTES,
+    *imports.ROUTES,
 )
