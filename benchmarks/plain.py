@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import dlt
@@ -43,7 +44,11 @@ def bookmark_paginator() -> JSONResponseCursorPaginator:
 def main() -> None:
     """Load one work: base address, table, courses, DuckDB file, working folder."""
     base, table, courses, database, folder = sys.argv[1:]
-    ids = dlt.resource([{"id": n} for n in range(1, int(courses) + 1)], name="courses")
+
+    @dlt.resource(name="courses")
+    def ids() -> Iterator[list[dict[str, int]]]:
+        yield [{"id": number} for number in range(1, int(courses) + 1)]
+
     per_course = table != "log_messages"
     endpoint = {"paginator": bookmark_paginator(), **RESOURCES[table]}
     resource = {"name": table, "endpoint": endpoint, "max_table_nesting": 1}
@@ -52,7 +57,7 @@ def main() -> None:
     source = rest_api_source(
         {
             "client": {"base_url": f"{base}/d2l/api/"},
-            "resources": [ids, resource] if per_course else [resource],
+            "resources": [ids(), resource] if per_course else [resource],
         }
     )
     pipeline = dlt.pipeline(

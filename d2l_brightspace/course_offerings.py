@@ -21,9 +21,8 @@ COURSE_OFFERING = "Course Offering"
 NO_ORG_UNIT = 0
 """Stands in when there is no course, so that the tables come into being all the same."""
 _CHUNK_SIZE = 25
-"""Small enough that the rows waiting for the rest of their chunk are few (memory)."""
-_BATCH_SIZE = 25
-"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`."""
+"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`, and few enough for the memory:
+the rows of a chunk wait until all of them are there."""
 
 
 class CourseOfferings:
@@ -114,14 +113,12 @@ def _course_id(row: Any) -> int | None:
     return int(org_unit["Id"]) if org_unit["Type"]["Code"] == COURSE_OFFERING else None
 
 
-def batches(org_units: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The org units of one chunk in batches of comma-separated ids."""
-    groups = [org_units[at : at + _BATCH_SIZE] for at in range(0, len(org_units), _BATCH_SIZE)]
+def batch(org_units: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The org units of one chunk as one request's comma-separated ids."""
     chunk: Chunk = org_units[0][CHUNK]
-    yield [
+    return [
         {
-            ORG_UNIT_IDS_CSV: ",".join(str(one[ORG_UNIT_ID]) for one in group),
-            CHUNK: Chunk(chunk.run, chunk.number, len(groups), chunk.last),
+            ORG_UNIT_IDS_CSV: ",".join(str(one[ORG_UNIT_ID]) for one in org_units),
+            CHUNK: Chunk(chunk.run, chunk.number, 1, chunk.last),
         }
-        for group in groups
     ]

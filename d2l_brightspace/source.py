@@ -18,7 +18,7 @@ from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
 from .client.windows import Range
 from .connection import connect
-from .course_offerings import CourseOfferings, batches
+from .course_offerings import CourseOfferings, batch
 from .endpoints import ENDPOINTS, Endpoint
 from .endpoints.logging import LOG_MESSAGES
 from .rows import ORG_UNIT_ID, Tabulator, concat
@@ -265,7 +265,7 @@ def _parents(offerings: CourseOfferings) -> list[DltResource]:
 
     @dlt.transformer(name=COURSE_OFFERING_BATCHES, data_from=course_offerings, selected=False)
     def course_offering_batches(org_units: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        yield from batches(org_units)
+        yield batch(org_units)
 
     return [course_offerings, course_offering_batches]
 

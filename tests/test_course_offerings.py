@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from d2l_brightspace.client.errors import NotFound, PermissionDenied, ServiceUnavailable
-from d2l_brightspace.course_offerings import CourseOfferings, batches
-from d2l_brightspace.tables import CHUNK, ORG_UNIT_ID, ORG_UNIT_IDS_CSV
+from d2l_brightspace.course_offerings import CourseOfferings, batch
+from d2l_brightspace.rows import ORG_UNIT_ID
+from d2l_brightspace.tables import CHUNK, ORG_UNIT_IDS_CSV, Chunk
 
 ORG_UNITS = json.loads((Path(__file__).parent / "fixtures" / "org-units.json").read_text())
 OUTYPES = "lp/(version)/outypes/"
@@ -127,7 +128,7 @@ def test_no_type_is_a_course(types: list[Any]) -> None:
         offerings(Session(outypes=types)).ids()
 
 
-# --- chunks and batches -------------------------------------------------------------------------
+# --- chunks and batch -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 24, 25, 26, 50, 110])
@@ -158,15 +159,14 @@ def test_each_run_has_a_name_of_its_own() -> None:
     assert len(runs) == 2
 
 
-@pytest.mark.parametrize(("count", "sizes"), [(1, [1]), (24, [24]), (25, [25])])
-def test_batches_of_at_most_25(count: int, sizes: list[int]) -> None:
-    (chunk,) = offerings(Session(), list(range(1, count + 1))).chunks()
-    (made,) = batches(chunk)
-    ids = [batch[ORG_UNIT_IDS_CSV].split(",") for batch in made]
-    assert [len(one) for one in ids] == sizes
-    assert [int(one) for group in ids for one in group] == list(range(1, count + 1))
-    # a chunk is complete after so many requests
-    assert {batch[CHUNK].size for batch in made} == {len(sizes)}
-    assert {(batch[CHUNK].run, batch[CHUNK].number, batch[CHUNK].last) for batch in made} == {
-        (chunk[0][CHUNK].run, 0, True)
-    }
+@pytest.mark.parametrize("count", [1, 24, 25, 26])
+def test_each_chunk_is_one_batch_of_at_most_25_ids(count: int) -> None:
+    chunks = list(offerings(Session(), list(range(1, count + 1))).chunks())
+    made = [batch(chunk)[0] for chunk in chunks]
+
+    ids = [[int(one) for one in row[ORG_UNIT_IDS_CSV].split(",")] for row in made]
+    assert [one for group in ids for one in group] == list(range(1, count + 1))
+    assert max(len(group) for group in ids) <= 25
+    for row, chunk in zip(made, chunks, strict=True):
+        mark = chunk[0][CHUNK]
+        assert row[CHUNK] == Chunk(mark.run, mark.number, 1, mark.last)
