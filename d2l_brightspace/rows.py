@@ -12,19 +12,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common.json import json
 from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+
+from .client.decoding import decode, encode
 
 UNDECLARED = "undeclared:"
 """Prefix of columns whose fields no endpoint declares; their values are JSON text."""
 _NESTING = "__"
-_MISFITS = (ValueError, TypeError, OverflowError, KeyError)
+_MISFITS = (ValueError, TypeError, OverflowError, KeyError, RecursionError)
 _INT64 = range(-(2**63), 2**63)
+_EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
 
 
 class UnexpectedValue(ValueError):
@@ -69,7 +72,7 @@ class Tabulator:
         arrays = [to_array(name, values.pop(name), kind) for name, kind in self._types.items()]
         fields = list(self.schema)
         for name, column in values.items():
-            arrays.append(pa.array([_json_text(value) for value in column], pa.string()))
+            arrays.append(pa.array([_json_text(name, value) for value in column], pa.string()))
             fields.append(pa.field(UNDECLARED + name, pa.string()))
         return self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
 
@@ -105,7 +108,7 @@ def to_rows(table: pa.Table, json_columns: Sequence[str]) -> list[dict[str, Any]
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         for name in json_columns:
-            row[name] = None if row[name] is None else json.loads(row[name])
+            row[name] = None if row[name] is None else decode(row[name].encode())
     return rows or dlt.mark.materialize_table_schema()
 
 
@@ -127,10 +130,12 @@ def settle_undeclared(
     fields = [table.schema.field(name) for name in settled]
     for raw in sorted(filter(_is_raw, table.schema.names)):
         name = raw.removeprefix(UNDECLARED)
-        if normalize(name) in taken or name.startswith("_dlt"):
-            name = f"{name.lstrip('_')}_undeclared"
+        # a leading underscore is dlt's and ours: a field `_deleted` must not delete
+        while not name.strip("_") or name.startswith("_") or normalize(name) in taken:
+            name = f"{name.strip('_') or 'field'}_undeclared"
         taken.add(normalize(name))
-        values = [None if text is None else json.loads(text) for text in table[raw].to_pylist()]
+        texts = table[raw].to_pylist()
+        values = [None if text is None else decode(text.encode()) for text in texts]
         for column, array in _settle(name, values, known.get(normalize(name))).items():
             fields.append(pa.field(column, array.type))
             settled[column] = array
@@ -166,7 +171,7 @@ def to_array(name: str, values: list[Any], data_type: str) -> pa.Array:
         return pa.array([None if value is None else convert(value) for value in values], arrow)
     except _MISFITS:
         raise UnexpectedValue(
-            f"The field {name.replace(_NESTING, '.')} holds a value that is no {data_type}"
+            f"The field {_dotted(name)} holds a value that is no {data_type}"
         ) from None
 
 
@@ -198,7 +203,8 @@ def _infer(values: list[Any]) -> str | None:
     if kinds == {int}:
         return "bigint" if all(v is None or v in _INT64 for v in values) else "text"
     if kinds <= {int, float}:
-        return "double"
+        exact = all(v in _EXACT_IN_DOUBLE for v in values if isinstance(v, int))
+        return "double" if exact else "text"
     return "text"
 
 
@@ -220,7 +226,7 @@ def _block(value: Any, name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise UnexpectedValue(f"The field {name.replace(_NESTING, '.')} is no block")
+        raise UnexpectedValue(f"The field {_dotted(name)} is no block")
     return value
 
 
@@ -247,14 +253,19 @@ def _is_raw(name: str) -> bool:
     return name.startswith(UNDECLARED)
 
 
-def _json_text(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+def _json_text(name: str, value: Any) -> str | None:
+    try:
+        return None if value is None else encode(value)
+    except RecursionError:
+        raise UnexpectedValue(f"The field {_dotted(name)} is nested too deep") from None
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
+    return value if isinstance(value, str) else encode(value)
+
+
+def _dotted(name: str) -> str:
+    return name.replace(_NESTING, ".")
 
 
 def _integer(value: Any) -> int:
@@ -275,7 +286,12 @@ def _optional_integer(value: Any) -> int | None:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError
-    return None if value == "" else float(value)
+    if value == "":
+        return None
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError
+    return number
 
 
 def _boolean(value: Any) -> bool:
@@ -324,5 +340,5 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "double": _number,
     "bool": _boolean,
     "timestamp": _timestamp,
-    "json": json.dumps,
+    "json": encode,
 }

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from math import inf
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests import PreparedRequest, Request, Response
@@ -35,7 +35,7 @@ from .limits import Limits
 from .pacing import Pacer
 from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
-from .transport import OversizedBody, Transport, TransportFailure, same_origin
+from .transport import OversizedBody, Transport, TransportFailure, within_origin
 from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
 from .versions import Versions
 
@@ -272,28 +272,31 @@ class BrightspaceSession(requests.Session):
 
     def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL."""
-        patience = _Patience(self._limits)
+        patience = _Patience(self._limits, where)
+        # may ask Brightspace itself, so not within a turn
+        request = self._with_version(request)
         while True:
             sent: PreparedRequest | None = None
             try:
-                with self._pacer.turn():
+                with self._pacer.turn(costs=not route.anonymous) as learn:
                     sent, response = self._walk(request, route, where)
-                    self._pacer.observe(response.headers)
+                    learn(response)
                 verdict = judge(response, where, route.scope)
             except TransportFailure as failure:
                 verdict = Retry(ServiceUnavailable(f"No answer: {failure.reason}", where))
             if isinstance(verdict, Accept):
                 return verdict.body, response.url
-            self._get_over(verdict, sent, patience, where)
+            self._get_over(verdict, sent, patience)
 
     def _get_over(
-        self, verdict: Verdict, sent: PreparedRequest | None, patience: _Patience, where: Refusal
+        self, verdict: Verdict, sent: PreparedRequest | None, patience: _Patience
     ) -> None:
         """Do what makes another try worth it, or raise."""
         if isinstance(verdict, Retry):
-            self._sleep(patience.rest_before_retry(verdict.error))
+            self._sleep(patience.rest_before_retry(verdict))
         elif isinstance(verdict, Wait):
-            self._pacer.hold_all(patience.rest_asked_for(verdict.seconds, where))
+            self._pacer.hold_all(patience.rest_asked_for(verdict.seconds))
+            patience.check()
         elif isinstance(verdict, RenewCredential):
             patience.once("renewal", verdict.error)
             if sent is None or not self._authenticator.renew(sent):
@@ -309,8 +312,9 @@ class BrightspaceSession(requests.Session):
         self, request: PreparedRequest, route: Route, where: Refusal
     ) -> tuple[PreparedRequest, Response]:
         """Send a request and follow redirects within the origin, with credentials anew each."""
-        sent = self._ready(request, request.url or "", route)
+        url = request.url or ""
         for _ in range(_REDIRECTS):
+            sent = self._ready(request, url, route)
             try:
                 response = self._transport.exchange(sent)
             except OversizedBody:
@@ -319,67 +323,77 @@ class BrightspaceSession(requests.Session):
                     "is right, raise `limits.max_body_megabytes`",
                     where,
                 ) from None
+            response.url = url  # without the signature: URLs end up in messages and traces
             if not response.is_redirect:
                 return sent, response
-            target = urljoin(response.url, response.headers["Location"])
-            if not same_origin(target, self.base_url):
+            target = within_origin(response.headers["Location"], url)
+            if target is None:
                 raise ProtocolError(
                     "Redirected to another host or scheme, which is not followed; check the "
                     "`host` setting",
                     where,
                 )
-            sent = self._ready(request, target, route)
+            url = target
         raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
 
     def _ready(self, request: PreparedRequest, url: str, route: Route) -> PreparedRequest:
-        if not same_origin(url, self.base_url):
+        if within_origin(url, self.base_url) is None:
             raise ProtocolError(
                 "The link leads to another host or scheme, where credentials are not sent",
                 Refusal(route.template),
             )
         ready = request.copy()
         ready.hooks = requests.hooks.default_hooks()
-        ready.url = self._with_version(url)
+        ready.url = url
         if not route.anonymous:
             self._authenticator.authenticate(ready)
         return ready
 
-    def _with_version(self, url: str) -> str:
-        if VERSION not in url:
-            return url
-        head, tail = url.split(VERSION, 1)
-        return head + self.versions.spoken(head.rstrip("/").rsplit("/", 1)[1]) + tail
+    def _with_version(self, request: PreparedRequest) -> PreparedRequest:
+        head, placeholder, tail = (request.url or "").partition(VERSION)
+        if placeholder:
+            request = request.copy()
+            request.url = head + self.versions.spoken(head.rstrip("/").rsplit("/", 1)[1]) + tail
+        return request
 
 
 class _Patience:
     """How often and how long one request has been tried."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, where: Refusal) -> None:
         self._limits = limits
+        self._where = where
         self._attempts = 0
         self._rests = 0
         self._rested = 0.0
         self._used: set[str] = set()
 
-    def rest_before_retry(self, error: BrightspaceError) -> float:
+    def rest_before_retry(self, retry: Retry) -> float:
+        """Seconds until the next attempt; raises after the last one, or if they are too many."""
         self._attempts += 1
-        if self._attempts >= self._limits.max_attempts:
-            raise error
-        return self._backoff(self._attempts)
+        asked_for = retry.after or 0.0
+        if self._attempts >= self._limits.max_attempts or asked_for > self._limits.max_wait_seconds:
+            raise retry.error
+        return max(self._backoff(self._attempts), asked_for)
 
-    def rest_asked_for(self, seconds: float | None, where: Refusal) -> float:
+    def rest_asked_for(self, seconds: float | None) -> float:
+        """Seconds of a rest that Brightspace wants; back-off where it says none."""
         self._rests += 1
-        rest = max(seconds or 0.0, self._backoff(self._rests) if not seconds else 0.0)
+        rest = seconds or self._backoff(self._rests)
         self._rested += rest
+        return rest
+
+    def check(self) -> None:
+        """Raise if all rests together are more than the settings allow."""
         if self._rests > _RESTS or self._rested > self._limits.max_wait_seconds:
             raise RateLimited(
                 f"Brightspace asks for a longer rest than the {self._limits.max_wait_seconds:g} s "
                 "that `limits.max_wait_seconds` allows; run again later or raise it",
-                where,
+                self._where,
             )
-        return rest
 
     def once(self, remedy: str, error: BrightspaceError) -> None:
+        """Raise if the remedy was tried before."""
         if remedy in self._used:
             raise error
         self._used.add(remedy)

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from math import isnan
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from dlt.common.json import json
 from requests import PreparedRequest, Response
 
+from .decoding import decode
 from .errors import (
     AuthenticationError,
     BrightspaceError,
@@ -39,6 +40,8 @@ class Retry:
     """A passing fault: send again after a rest, and raise `error` when that never helps."""
 
     error: BrightspaceError
+    after: float | None = None
+    """Seconds of the rest, where Brightspace names them."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def judge(  # noqa: PLR0911  # a table of status codes
             )
         )
     if status >= 500:
-        return Retry(ServiceUnavailable("Brightspace failed to answer", where))
+        error = ServiceUnavailable("Brightspace failed to answer", where)
+        return Retry(error, _seconds(response.headers.get("Retry-After")))
     return Fail(ProtocolError("Brightspace does not understand the request", where))
 
 
@@ -124,7 +128,7 @@ def _accept(response: Response, where: Refusal) -> Verdict:
     if content_type and "json" not in content_type:
         return Fail(ProtocolError(f"The answer is {content_type.split(';')[0]}, not JSON", where))
     try:
-        return Accept(json.loadb(body.removeprefix(b"\xef\xbb\xbf")))
+        return Accept(decode(body))
     except (ValueError, RecursionError):
         # an answer cut short looks like this, so another try may bring it whole
         return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))
@@ -173,16 +177,17 @@ def _seconds_to_wait(response: Response) -> float | None:
 
 
 def _seconds(value: str | None) -> float | None:
+    """A wait in seconds, whether it came as seconds or as a date (RFC 9110, 10.2.3)."""
     if value is None:
         return None
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return None if isnan(seconds) or seconds < 0 else seconds
 
 
 def _detail(response: Response) -> str | None:
@@ -198,8 +203,8 @@ def _detail(response: Response) -> str | None:
 def _words(response: Response) -> Iterable[str]:
     text = response.text[:_READ_CHARACTERS].strip()
     try:
-        block = json.loads(text)
-    except ValueError:
+        block = decode(text.encode())
+    except (ValueError, RecursionError):
         return [] if text.startswith("<") else [" ".join(text.split())]
     if not isinstance(block, dict):
         return []
