@@ -187,12 +187,10 @@ def _report(
 ) -> RunReport:
     loads = ", ".join(f"'{load_id}'" for load_id in load_ids) or "''"
     dataset = pipeline.dataset()
-    tables = [
-        TableCount(name, *_count(dataset, name, loads))
-        for name in sorted(pipeline.default_schema.data_table_names(seen_data_only=True))
-    ]
+    names = sorted(pipeline.default_schema.data_table_names(seen_data_only=True))
+    tables = _counts(dataset, names, loads)
     skipped = []
-    if any(count.table == SKIPPED_REQUESTS for count in tables):
+    if SKIPPED_REQUESTS in names:
         columns = ("resource", "org_unit_id", "route", "status", "reason", "detail")
         query = (
             f"SELECT {', '.join(columns)} FROM {SKIPPED_REQUESTS} "  # noqa: S608  # our own ids
@@ -211,13 +209,19 @@ def _report(
     )
 
 
-def _count(dataset: dlt.Dataset, table: str, loads: str) -> tuple[int, int]:
-    query = (
-        f"SELECT SUM(CASE WHEN _dlt_load_id IN ({loads}) THEN 1 ELSE 0 END), "  # noqa: S608
-        f"COUNT(*) FROM {table}"
+def _counts(dataset: dlt.Dataset, names: Sequence[str], loads: str) -> list[TableCount]:
+    if not names:
+        return []
+    # one query: each opens a connection of its own
+    query = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, COUNT(*) AS in_all, "  # noqa: S608  # names of the schema
+        f"SUM(CASE WHEN _dlt_load_id IN ({loads}) THEN 1 ELSE 0 END) AS of_this_run FROM {name}"
+        for name in names
     )
-    of_this_run, in_all = dataset(query).fetchall()[0]
-    return int(of_this_run or 0), int(in_all)
+    counted = {
+        name: (of_this_run, in_all) for name, in_all, of_this_run in dataset(query).fetchall()
+    }
+    return [TableCount(name, int(counted[name][0] or 0), int(counted[name][1])) for name in names]
 
 
 _SHOWN_SKIPS = 20

@@ -54,7 +54,9 @@ def truth(world: Tenant) -> dict[str, Rows]:
             (unit, int(row["Identifier"]), row["DisplayName"]) for unit, row in members
         ),
         "enrollments": Counter((unit, int(row["Identifier"])) for unit, row in members),
-        "log_messages": Counter((row["LogMessageId"], row["ExceptionMessage"]) for row in world.log),
+        "log_messages": Counter(
+            (row["LogMessageId"], row["ExceptionMessage"]) for row in world.log
+        ),
     }
 
 
@@ -64,7 +66,7 @@ class Arena:
     def __init__(self, folder: Path, world: Tenant) -> None:
         self.folder = folder
         self.tenant = world
-        self.before = self.tables()
+        self.before = truth(tenant()) if self.database.exists() else dict.fromkeys(QUERIES, Rows())
         self.server = Server(world)
         self.fault = self.server.fault
         self.observed: str | None = None
@@ -99,9 +101,9 @@ class Arena:
     def exact(self, *resources: str, **arguments: Any) -> RunReport:
         """The run leaves each table with exactly the rows of the tenant."""
         report = self.run(*resources, **arguments)
-        now = truth(self.tenant)
-        for name in resources:
-            assert self.tables()[name] == now[name], name
+        now, tables = truth(self.tenant), self.tables()
+        for name in QUERIES:
+            assert tables[name] == (now if name in resources else self.before)[name], name
         assert not report.skipped
         self.observed = "exact"
         return report
@@ -124,28 +126,29 @@ class Arena:
         report = self.run(*resources, **arguments)
         assert {(row["resource"], row["org_unit_id"]) for row in report.skipped} == gaps
         assert "skipped" in str(report)
-        now = truth(self.tenant)
+        now, tables = truth(self.tenant), self.tables()
         for name in resources:
             units = {unit for resource, unit in gaps if resource == name}
             expected = [row for row in now[name].elements() if row[0] not in units]
             expected += [row for row in self.before[name].elements() if row[0] in units]
-            assert self.tables()[name] == Counter(expected), name
+            assert tables[name] == Counter(expected), name
         self.observed = "recorded"
         return report
 
     def tables(self) -> dict[str, Rows]:
         """What the tables hold."""
-        if not self.database.exists():
-            return {name: Counter() for name in QUERIES}
-        return {name: Counter(self.query(text)) for name, text in QUERIES.items()}
+        with self.connection() as connection:
+            return {name: Counter(_rows(connection, text)) for name, text in QUERIES.items()}
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
+        with self.connection() as connection:
+            return _rows(connection, text)
+
+    @contextmanager
+    def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with duckdb.connect(str(self.database)) as connection:
             connection.execute("SET schema = 'data'")
-            try:
-                return connection.execute(text).fetchall()
-            except duckdb.CatalogException:
-                return []
+            yield connection
 
     def columns(self, table: str) -> dict[str, str]:
         """Column names and types of a table."""
@@ -155,6 +158,13 @@ class Arena:
                 f"WHERE table_schema = 'data' AND table_name = '{table}'"
             )
         )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, text: str) -> list[tuple[Any, ...]]:
+    try:
+        return connection.execute(text).fetchall()
+    except duckdb.CatalogException:
+        return []
 
 
 @contextmanager

@@ -129,9 +129,9 @@ def test_has_more_items_as_a_string(arena: Arena) -> None:
 
 
 @case("Paging", "page that repeats rows of the page before", "exact")
-@pytest.mark.parametrize("resource", ["users", "classlist", "enrollments"])
+@pytest.mark.parametrize("resource", ["users", "classlist"])
 def test_page_that_repeats_rows(arena: Arena, resource: str) -> None:
-    rows = {"users": "Items", "enrollments": "Items", "classlist": "Objects"}[resource]
+    rows = {"users": "Items", "classlist": "Objects"}[resource]
     seen: dict[str, list[Any]] = {}
 
     def repeat(request: Any, normal: Any) -> Answer:
@@ -146,8 +146,7 @@ def test_page_that_repeats_rows(arena: Arena, resource: str) -> None:
 
 
 @case("Paging", "bookmark lost in mid-list, opaque: the list is read again", "exact")
-@pytest.mark.parametrize("status", [400, 404])
-@pytest.mark.parametrize("resource", ["users", "classlist"])
+@pytest.mark.parametrize(("resource", "status"), [("users", 400), ("classlist", 404)])
 def test_lost_bookmark_restarts_the_list(arena: Arena, resource: str, status: int) -> None:
     path = USERS if resource == "users" else CLASSLIST
     arena.fault(path, Answer(status, {"title": "gone"}), when=page(3), times=1)
@@ -170,7 +169,7 @@ def test_bookmark_of_an_org_unit_lost_twice(arena: Arena) -> None:
 
 
 @case("Paging", "bookmark lost in the logs: the row before stands in", "exact")
-@pytest.mark.parametrize("gone", [1, 2, 3])
+@pytest.mark.parametrize("gone", [1, 3])
 def test_lost_log_bookmark_falls_back(arena: Arena, gone: int) -> None:
     def deletes(request: Any, normal: Any) -> Answer:
         answer = normal()
@@ -189,8 +188,9 @@ def test_lost_log_bookmark_falls_back(arena: Arena, gone: int) -> None:
 
 
 @case("Paging", "bookmarks with & + % = blanks and other alphabets", "exact")
-@pytest.mark.parametrize("mark", ["a&b=c", "a+b c", "50%25", "%2B", "é–漢字", "#/?", "6606_80 69"])
-def test_bookmark_is_encoded_once(arena: Arena, mark: str) -> None:
+def test_bookmark_is_encoded_once(arena: Arena) -> None:
+    mark = "a&b=c+d e;50%25%2Bé–漢字#/?6606_80 69"
+
     def disguise(request: Any, normal: Any) -> Answer:
         given = request.params.get("bookmark")
         if given is not None:
@@ -205,7 +205,7 @@ def test_bookmark_is_encoded_once(arena: Arena, mark: str) -> None:
 
 
 @case("Paging", "more rows than one batch: bookmarks, faults and restarts across batches", "exact")
-@pytest.mark.parametrize("lost", [None, 2, 3])
+@pytest.mark.parametrize("lost", [None, 2])
 def test_list_of_several_batches(
     arena: Arena, monkeypatch: pytest.MonkeyPatch, lost: int | None
 ) -> None:
@@ -245,7 +245,7 @@ def test_next_link_that_works(arena: Arena, link: Any) -> None:
 
 @case("Paging", "Next empty, null at the end", "exact")
 def test_next_empty_is_the_end(arena: Arena) -> None:
-    arena.fault("classlist", edited(lambda body: body["Next"] or body.update(Next="")))
+    arena.fault("classlist", edited(lambda body: body.update(Next=body["Next"] or "")))
     arena.exact("classlist")
 
 
