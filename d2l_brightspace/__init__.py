@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     )
     from .client.paginators import BookmarkPaginator, ObjectListPaginator
     from .client.tokens import FileTokenStore, TokenStore
-    from .runs import RunInProgress, RunReport, progress_display, run
+    from .runs import (
+        DestinationInUse,
+        DestinationRefused,
+        RunInProgress,
+        RunReport,
+        progress_display,
+        run,
+    )
     from .source import d2l_brightspace_source, log_message
 
 _HOMES = {
@@ -52,7 +59,14 @@ _HOMES = {
     ),
     "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
     "client.tokens": ("FileTokenStore", "TokenStore"),
-    "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
+    "runs": (
+        "DestinationInUse",
+        "DestinationRefused",
+        "RunInProgress",
+        "RunReport",
+        "progress_display",
+        "run",
+    ),
     "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -64,6 +78,8 @@ __all__ = [
     "BrightspaceCredentials",
     "BrightspaceError",
     "ConfigurationError",
+    "DestinationInUse",
+    "DestinationRefused",
     "FileTokenStore",
     "IdKeyAuth",
     "NotFound",

@@ -205,7 +205,9 @@ def _words(response: Response) -> Iterable[str]:
     try:
         block = decode(text.encode())
     except (ValueError, RecursionError):
-        return [] if text.startswith("<") else [" ".join(text.split())]
+        # what claims to be JSON and is none may be a piece of anybody's record
+        plain = "json" not in response.headers.get("Content-Type", "").lower()
+        return [" ".join(text.split())] if plain and not text.startswith("<") else []
     if not isinstance(block, dict):
         return []
     errors = block.get("Errors")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +43,7 @@ LIMITS = {
     "CONNECT_SECONDS": "5",
     "REQUESTS_IN_FLIGHT": "5",
 }
+ROOT = Path(__file__).parents[2]
 PREFIX = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
 Rows = Counter[tuple[Any, ...]]
 
@@ -70,33 +74,58 @@ class Arena:
         self.server = Server(world)
         self.fault = self.server.fault
         self.observed: str | None = None
+        self._children: list[subprocess.Popen[str]] = []
 
     @property
     def database(self) -> Path:
         return self.folder / "warehouse.duckdb"
 
-    def pipeline(self) -> dlt.Pipeline:
-        return dlt.pipeline(
-            "d2l_brightspace_pipeline",
-            pipelines_dir=str(self.folder / "pipelines"),
-            destination=dlt.destinations.duckdb(str(self.database)),
-            dataset_name="data",
-        )
+    def pipeline(self, folder: str = "pipelines") -> dlt.Pipeline:
+        return _pipeline(self.folder / folder, self.database)
 
     def credentials(self) -> Any:
         if self.tenant.refresh_token is None:
             return BearerAuth("canary-bearer")
-        return RefreshTokenAuth(
-            *CLIENT,
-            refresh_token="canary-refresh-0",
-            token_url=f"{self.server.url}/core/connect/token",
-            token_store=str(self.folder / "tokens" / "refresh_token.json"),
+        return _refreshing(self.server.url, self.folder / "tokens" / "refresh_token.json")
+
+    def child(
+        self, *resources: str, folder: str = "pipelines", **more: Any
+    ) -> subprocess.Popen[str]:
+        """Start a run in a process of its own; see `tests.hostile.child`."""
+        given = {
+            "host": self.server.url,
+            "folder": str(self.folder / folder),
+            "database": str(
+                self.folder / f"{'warehouse' if folder == 'pipelines' else folder}.duckdb"
+            ),
+            "tokens": str(self.folder / "tokens" / "refresh_token.json"),
+            "rotating": self.tenant.refresh_token is not None,
+            "resources": resources,
+            **more,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "tests.hostile.child", json.dumps(given)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        self._children.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what is still running."""
+        for process in self._children:
+            process.kill()
+            process.communicate()
 
     def run(self, *resources: str, **arguments: Any) -> RunReport:
         """Run once, without looking at what comes of it."""
+        return run(self.pipeline(), self.source(*resources, **arguments))
+
+    def source(self, *resources: str, **arguments: Any) -> Any:
         source = d2l_brightspace_source(self.server.url, self.credentials(), **arguments)
-        return run(self.pipeline(), source.with_resources(*resources, "skipped_requests"))
+        return source.with_resources(*resources, "skipped_requests")
 
     def exact(self, *resources: str, **arguments: Any) -> RunReport:
         """The run leaves each table with exactly the rows of the tenant."""
@@ -181,6 +210,36 @@ def settings(**more: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def load_child(given: dict[str, Any]) -> tuple[dlt.Pipeline, Any]:
+    """Pipeline and source of a process that `Arena.child` has started."""
+    pipeline = _pipeline(Path(given["folder"]), Path(given["database"]))
+    credentials = (
+        _refreshing(given["host"], Path(given["tokens"]))
+        if given["rotating"]
+        else BearerAuth("canary-bearer")
+    )
+    source = d2l_brightspace_source(given["host"], credentials)
+    return pipeline, source.with_resources(*given["resources"], "skipped_requests")
+
+
+def _pipeline(folder: Path, database: Path) -> dlt.Pipeline:
+    return dlt.pipeline(
+        "d2l_brightspace_pipeline",
+        pipelines_dir=str(folder),
+        destination=dlt.destinations.duckdb(str(database)),
+        dataset_name="data",
+    )
+
+
+def _refreshing(url: str, store: Path) -> RefreshTokenAuth:
+    return RefreshTokenAuth(
+        *CLIENT,
+        refresh_token="canary-refresh-0",
+        token_url=f"{url}/core/connect/token",
+        token_store=str(store),
+    )
 
 
 def load_baseline(folder: Path) -> None:

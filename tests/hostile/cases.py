@@ -34,7 +34,7 @@ def each(topic: str, *rows: tuple[Any, ...]) -> Any:
         names = [
             name
             for name in test.__code__.co_varnames[: test.__code__.co_argcount]
-            if name not in ("arena", "monkeypatch", "tmp_path", "caplog")
+            if name not in ("arena", "rotating", "monkeypatch", "caplog")
         ]
         parameters = [
             pytest.param(*values, id=title.replace(" ", "-"), marks=case(topic, title, outcome))

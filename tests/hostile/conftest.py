@@ -38,6 +38,7 @@ def arena(
     one = copy_of(baseline, tmp_path / "arena")
     with one.server:
         yield one
+        one.close()
     marker = request.node.get_closest_marker("case")
     if marker is not None and one.observed is not None:
         assert one.observed == marker.kwargs["outcome"]
