@@ -113,10 +113,11 @@ class PagesToTables:
         coverage.complete += 1
         if chunk.last:
             coverage.chunks = chunk.number + 1
-        yield from self._emit(coverage.pages.pop(chunk.number))
+        # before the first `yield`: dlt goes on with other chunks in between
         if coverage.complete == coverage.chunks:
             del self._coverage[chunk.run]
             self._check(coverage)
+        yield from self._emit(coverage.pages.pop(chunk.number))
 
     def _check(self, coverage: _Coverage) -> None:
         if coverage.loaded or not coverage.skipped:

@@ -43,3 +43,14 @@ def each(topic: str, *rows: tuple[Any, ...]) -> Any:
         return pytest.mark.parametrize(names, parameters)(test)
 
     return decorate
+
+
+def together(topic: str, outcome: Outcome, *titles: str) -> Any:
+    """Mark one test as the proof of several cases: a run costs most of a second."""
+
+    def decorate(test: Any) -> Any:
+        for title in reversed(titles):
+            test = case(topic, title, outcome)(test)
+        return test
+
+    return decorate

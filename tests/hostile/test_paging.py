@@ -9,7 +9,7 @@ import pytest
 from d2l_brightspace import ProtocolError
 
 from .arena import Arena
-from .cases import case, each
+from .cases import case, each, together
 from .server import Answer
 from .tenant import edited, page, paged
 
@@ -90,29 +90,25 @@ def test_empty_page_in_the_middle(arena: Arena) -> None:
     arena.exact("users")
 
 
-@each(
-    "Paging",
-    ("PagingInfo missing", "clear error", lambda body: body.pop("PagingInfo") and None),
-    ("PagingInfo null", "clear error", lambda body: body.update(PagingInfo=None)),
-    (
-        "HasMoreItems missing",
-        "clear error",
-        lambda body: body["PagingInfo"].pop("HasMoreItems") and None,
-    ),
-    (
-        "envelope renamed",
-        "clear error",
-        lambda body: {"pagingInfo": body["PagingInfo"], "items": body["Items"]},
-    ),
-    ("bare array in place of pages", "clear error", lambda body: body["Items"]),
-    ("Items missing", "clear error", lambda body: body.pop("Items") and None),
-    ("Items null", "clear error", lambda body: body.update(Items=None)),
-    ("Items an object", "clear error", lambda body: body.update(Items={"UserId": 1})),
-    ("null and numbers among Items", "clear error", lambda body: body["Items"].extend([None, 7])),
-)
-def test_broken_envelope(arena: Arena, mistake: Any) -> None:
-    arena.fault(USERS, edited(mistake), when=page(2))
-    arena.fails(ProtocolError, r"lp/\(version\)/users/", "users")
+MISTAKES = {
+    "PagingInfo missing": lambda body: body.pop("PagingInfo") and None,
+    "PagingInfo null": lambda body: body.update(PagingInfo=None),
+    "HasMoreItems missing": lambda body: body["PagingInfo"].pop("HasMoreItems") and None,
+    "envelope renamed": lambda body: {"pagingInfo": body["PagingInfo"], "items": body["Items"]},
+    "bare array in place of pages": lambda body: body["Items"],
+    "Items missing": lambda body: body.pop("Items") and None,
+    "Items null": lambda body: body.update(Items=None),
+    "Items an object": lambda body: body.update(Items={"UserId": 1}),
+    "null and numbers among Items": lambda body: body["Items"].extend([None, 7]),
+}
+
+
+@together("Paging", "clear error", *MISTAKES)
+def test_broken_envelope(arena: Arena) -> None:
+    for mistake in MISTAKES.values():
+        arena.server._faults.clear()
+        arena.fault(USERS, edited(mistake), when=page(2))
+        arena.fails(ProtocolError, r"lp/\(version\)/users/", "users")
 
 
 @case("Paging", "HasMoreItems as a string", "exact")
@@ -249,27 +245,26 @@ def test_next_empty_is_the_end(arena: Arena) -> None:
     arena.exact("classlist")
 
 
-OTHER_HOST = "http://127.0.0.1:9/d2l/api/le/1.82/102/classlist/paged/"
+STRAY = {
+    "Next to itself": lambda url: url.split("?")[0],
+    "Next in a circle": lambda url: url.split("?")[0] + "?bookmark=10",
+    "Next to another host": "https://evil.example.com/d2l/api/x",
+    "Next to another port": "http://127.0.0.1:9/d2l/api/le/1.82/102/classlist/paged/",
+    "Next from https to http, or back": lambda url: url.replace("http:", "https:"),
+    "Next with a user name": lambda url: url.replace("//", "//good@"),
+    "Next without a scheme, other host": "//evil.example.com/x",
+    "Next that is no address": "http://[::1",
+    "Next a number": 7,
+}
 
 
-@each(
-    "Paging",
-    ("Next to itself", "recorded", lambda url: url.split("?")[0]),
-    ("Next in a circle", "recorded", lambda url: url.split("?")[0] + "?bookmark=10"),
-    ("Next to another host", "recorded", "https://evil.example.com/d2l/api/x"),
-    ("Next to another port", "recorded", OTHER_HOST),
-    ("Next from https to http, or back", "recorded", lambda url: url.replace("http:", "https:")),
-    ("Next with a user name", "recorded", lambda url: url.replace("//", "//good@")),
-    ("Next without a scheme, other host", "recorded", "//evil.example.com/x"),
-    ("Next that is no address", "recorded", "http://[::1"),
-    ("Next a number", "recorded", 7),
-)
-def test_next_link_that_is_not_followed(arena: Arena, link: Any) -> None:
-    arena.fault(CLASSLIST, next_link(link))
-    arena.recorded({("classlist", 102)}, "classlist")
-
-
-@case("Paging", "Next missing from the envelope", "recorded")
-def test_next_missing(arena: Arena) -> None:
-    arena.fault(CLASSLIST, edited(lambda body: body.pop("Next") and None))
-    arena.recorded({("classlist", 102)}, "classlist")
+@together("Paging", "recorded", *STRAY, "Next missing from the envelope")
+def test_next_link_that_is_not_followed(arena: Arena) -> None:
+    units = range(201, 202 + len(STRAY))
+    for unit, link in zip(units, STRAY.values(), strict=False):
+        arena.fault(f"/{unit}/classlist/", next_link(link))
+    arena.fault(f"/{units[-1]}/classlist/", edited(lambda body: body.pop("Next") and None))
+    for unit in units:
+        arena.tenant.classlists[unit] = arena.tenant.classlists[102]
+        arena.tenant.courses[unit] = arena.tenant.courses[102]
+    arena.recorded({("classlist", unit) for unit in units}, "classlist")
