@@ -20,6 +20,7 @@ import pytest
 from d2l_brightspace import (
     BearerAuth,
     BrightspaceError,
+    IdKeyAuth,
     RefreshTokenAuth,
     RunReport,
     d2l_brightspace_source,
@@ -42,6 +43,12 @@ LIMITS = {
     "RESPONSE_SECONDS": "10",
     "CONNECT_SECONDS": "5",
     "REQUESTS_IN_FLIGHT": "5",
+}
+ID_KEY = {
+    "app_id": "sandbox-app",
+    "app_key": "canary-app-key",
+    "user_id": "sandbox-user",
+    "user_key": "canary-user-key",
 }
 ROOT = Path(__file__).parents[2]
 PREFIX = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
@@ -215,11 +222,11 @@ def settings(**more: str) -> Iterator[None]:
 def load_child(given: dict[str, Any]) -> tuple[dlt.Pipeline, Any]:
     """Pipeline and source of a process that `Arena.child` has started."""
     pipeline = _pipeline(Path(given["folder"]), Path(given["database"]))
-    credentials = (
-        _refreshing(given["host"], Path(given["tokens"]))
-        if given["rotating"]
-        else BearerAuth("canary-bearer")
-    )
+    credentials: Any = BearerAuth("canary-bearer")
+    if given["rotating"]:
+        credentials = _refreshing(given["host"], Path(given["tokens"]))
+    if given.get("id_key"):
+        credentials = IdKeyAuth(**ID_KEY)
     source = d2l_brightspace_source(given["host"], credentials)
     return pipeline, source.with_resources(*given["resources"], "skipped_requests")
 

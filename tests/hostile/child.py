@@ -7,7 +7,9 @@ that the product needs no hooks.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -68,15 +70,16 @@ def main() -> None:
 
     from .arena import load_child
 
+    if given.get("debug"):
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     pipeline, source = load_child(given)
     if limit := given.get("file_limit"):
-        import resource
-
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if point := given.get("kill_at"):
         kill_at(point)
     try:
         print(run(pipeline, source))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
     except BrightspaceError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(1)
