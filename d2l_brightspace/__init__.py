@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         BrightspaceError,
         ConfigurationError,
         NotFound,
+        OutcomeUnknown,
         PermissionDenied,
         ProtocolError,
         RateLimited,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from .client.paginators import BookmarkPaginator, ObjectListPaginator
     from .client.tokens import FileTokenStore, TokenStore
+    from .import_jobs import import_jobs_source
     from .runs import (
         DestinationInUse,
         DestinationRefused,
@@ -52,6 +54,7 @@ _HOMES = {
         "BrightspaceError",
         "ConfigurationError",
         "NotFound",
+        "OutcomeUnknown",
         "PermissionDenied",
         "ProtocolError",
         "RateLimited",
@@ -67,6 +70,7 @@ _HOMES = {
         "progress_display",
         "run",
     ),
+    "import_jobs": ("import_jobs_source",),
     "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -84,6 +88,7 @@ __all__ = [
     "IdKeyAuth",
     "NotFound",
     "ObjectListPaginator",
+    "OutcomeUnknown",
     "PermissionDenied",
     "ProtocolError",
     "RateLimited",
@@ -94,6 +99,7 @@ __all__ = [
     "ServiceUserAuth",
     "TokenStore",
     "d2l_brightspace_source",
+    "import_jobs_source",
     "log_message",
     "progress_display",
     "run",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .course_job_commands import copy_course, import_course
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -81,6 +83,10 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     sys.exit(start(list(arguments)))
 
 
+main.add_command(import_course)
+main.add_command(copy_course)
+
+
 @main.command()
 @click.option("--org-unit-id", type=int, help="Course to ask about; default: the first one found.")
 @reports_errors
@@ -94,7 +100,7 @@ def check(org_unit_id: int | None) -> None:
     from rich.table import Table
 
     from .checks import find_course, probe_resources, who_am_i
-    from .source import configured_session
+    from .connection import configured_session
 
     console = Console()
     session = configured_session()

@@ -11,8 +11,8 @@ from typing import Any
 
 from .client.errors import NotFound, PermissionDenied
 from .client.session import BrightspaceSession
-from .settings import CoursesFrom
-from .tables import CHUNK, ORG_UNIT_ID, ORG_UNIT_IDS_CSV, Chunk
+from .rows import ORG_UNIT_ID
+from .tables import CHUNK, ORG_UNIT_IDS_CSV, Chunk
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +20,9 @@ COURSE_OFFERING = "Course Offering"
 """`Type.Code` of a course; its number is the tenant's own (API reference, 6.1)."""
 NO_ORG_UNIT = 0
 """Stands in when there is no course, so that the tables come into being all the same."""
-_CHUNK_SIZE = 100
-_BATCH_SIZE = 25
-"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`."""
+_CHUNK_SIZE = 25
+"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`, and few enough for the memory:
+the rows of a chunk wait until all of them are there."""
 
 
 class CourseOfferings:
@@ -31,14 +31,15 @@ class CourseOfferings:
     Args:
         session: Sends the requests.
         org_unit_ids: The courses asked for; None for every one the caller can see.
-        found_in: Where to look for them.
+        found_in: Where to look for them: `org_structure`, `my_enrollments`, or `auto` for the
+            first of these that may be read.
     """
 
     def __init__(
         self,
         session: BrightspaceSession,
         org_unit_ids: Sequence[int] | None,
-        found_in: CoursesFrom = "auto",
+        found_in: str = "auto",
     ) -> None:
         self._session = session
         self._org_unit_ids = org_unit_ids
@@ -112,14 +113,12 @@ def _course_id(row: Any) -> int | None:
     return int(org_unit["Id"]) if org_unit["Type"]["Code"] == COURSE_OFFERING else None
 
 
-def batches(org_units: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The org units of one chunk in batches of comma-separated ids."""
-    groups = [org_units[at : at + _BATCH_SIZE] for at in range(0, len(org_units), _BATCH_SIZE)]
+def batch(org_units: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The org units of one chunk as one request's comma-separated ids."""
     chunk: Chunk = org_units[0][CHUNK]
-    yield [
+    return [
         {
-            ORG_UNIT_IDS_CSV: ",".join(str(one[ORG_UNIT_ID]) for one in group),
-            CHUNK: Chunk(chunk.run, chunk.number, len(groups), chunk.last),
+            ORG_UNIT_IDS_CSV: ",".join(str(one[ORG_UNIT_ID]) for one in org_units),
+            CHUNK: Chunk(chunk.run, chunk.number, 1, chunk.last),
         }
-        for group in groups
     ]

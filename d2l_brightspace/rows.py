@@ -7,12 +7,13 @@ many rows are null. Fields that nobody declared travel along as JSON text under 
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from itertools import chain
-from math import isfinite
+from operator import itemgetter
 from typing import Any
 
 import dlt
@@ -22,9 +23,13 @@ from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
 
 from .client.decoding import decode, encode
 
+ORG_UNIT_ID = "org_unit_id"
+"""Column of the org unit that a list was read for; no block holds it."""
 UNDECLARED = "undeclared:"
 """Prefix of columns whose fields no endpoint declares; their values are JSON text."""
 _NESTING = "__"
+_APART = "_undeclared"
+"""Appended to the name of a field whose column name is taken."""
 _MISFITS = (ValueError, TypeError, OverflowError, KeyError, RecursionError)
 _INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
@@ -57,21 +62,29 @@ class Tabulator:
         self._types = {name: str(hint["data_type"]) for name, hint in columns.items()}
         self.json_columns = [name for name, kind in self._types.items() if kind == "json"]
         self.schema = pa.schema([_field(name, hint) for name, hint in columns.items()])
+        # pyarrow's first array imports pandas where it is installed; in a thread, dlt would meet
+        # it half imported
+        pa.array([])
 
-    def __call__(self, blocks: list[dict[str, Any]]) -> Rows:
+    def __call__(self, blocks: list[dict[str, Any]], org_unit_id: int | None = None) -> Rows:
         """Make a table.
 
         Args:
-            blocks: Decoded JSON objects.
+            blocks: Decoded JSON objects; they are written to.
+            org_unit_id: Org unit whose list they are, where that is a column.
 
         Raises:
             UnexpectedValue: If a documented field cannot be converted to its type.
         """
-        values: dict[str, list[Any]] = {}
-        _collect(blocks, self._tree, "", values)
-        arrays = [to_array(name, values.pop(name), kind) for name, kind in self._types.items()]
+        if org_unit_id is not None and ORG_UNIT_ID in self._types:
+            for block in blocks:
+                block[ORG_UNIT_ID] = org_unit_id
+        declared: dict[str, Sequence[Any]] = {}
+        others: dict[str, Sequence[Any]] = {}
+        _collect(blocks, self._tree, "", declared, others)
+        arrays = [to_array(name, declared[name], kind) for name, kind in self._types.items()]
         fields = list(self.schema)
-        for name, column in values.items():
+        for name, column in others.items():
             arrays.append(pa.array([_json_text(name, value) for value in column], pa.string()))
             fields.append(pa.field(UNDECLARED + name, pa.string()))
         return self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
@@ -130,20 +143,24 @@ def settle_undeclared(
     fields = [table.schema.field(name) for name in settled]
     for raw in sorted(filter(_is_raw, table.schema.names)):
         name = raw.removeprefix(UNDECLARED)
-        # a leading underscore is dlt's and ours: a field `_deleted` must not delete
-        while not name.strip("_") or name.startswith("_") or normalize(name) in taken:
-            name = f"{name.strip('_') or 'field'}_undeclared"
-        taken.add(normalize(name))
+        if not name or name.startswith("_"):
+            # dlt's and ours: a field `_deleted` must not delete
+            name = (name.strip("_") or "field") + _APART
+        name = _unused(name, taken, normalize)
         texts = table[raw].to_pylist()
         values = [None if text is None else decode(text.encode()) for text in texts]
-        for column, array in _settle(name, values, known.get(normalize(name))).items():
-            fields.append(pa.field(column, array.type))
-            settled[column] = array
+        found = _settle(name, values, known.get(normalize(name)))
+        taken.update(map(normalize, found))
+        fields += [pa.field(column, array.type) for column, array in found.items()]
+        settled |= found
     return pa.table(list(settled.values()), schema=pa.schema(fields))
 
 
-def to_array(name: str, values: list[Any], data_type: str) -> pa.Array:
+def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
     """Make a column of values of any JSON type.
+
+    Arrow converts whole columns where it surely makes of them what `_CONVERT` does, so that a
+    value means the same whatever stands beside it.
 
     Args:
         name: Field name for the error text.
@@ -153,19 +170,17 @@ def to_array(name: str, values: list[Any], data_type: str) -> pa.Array:
     Raises:
         UnexpectedValue: If a value cannot be of that type.
     """
-    kinds = set(map(type, values)) - {type(None)}
     arrow = _ARROW[data_type]
-    if kinds <= _AT_ONCE[data_type]:
-        if (data_type == "bigint" and kinds == {str}) or data_type == "timestamp":
-            try:
-                return pa.array(values, pa.string()).cast(arrow)
-            except pa.ArrowInvalid:
-                pass  # an empty string, a seventh digit: one by one
-        else:
-            try:
-                return pa.array(values, arrow)
-            except (OverflowError, pa.ArrowInvalid):
-                pass
+    try:
+        kinds = _NONE if data_type in _STRICT else frozenset(map(type, values))
+        if kinds <= _AT_ONCE.get(data_type, _NONE):
+            return pa.array(values, arrow)
+        if kinds <= {str, *_NONE} and data_type in _ARE_PLAIN:
+            texts = pa.array(values, pa.string())
+            if _ARE_PLAIN[data_type](texts):
+                return texts.cast(arrow)
+    except _MISFITS:
+        pass  # one by one
     convert = _CONVERT[data_type]
     try:
         return pa.array([None if value is None else convert(value) for value in values], arrow)
@@ -179,16 +194,16 @@ def _settle(name: str, values: list[Any], known: str | None) -> dict[str, pa.Arr
     data_type = known if known in _CONVERT else _infer(values)
     if data_type is None:
         return {}
-    fitting: list[Any] = []
+    convert, fitting = _CONVERT[data_type], list[Any]()
     others: list[str | None] = []
     for value in values:
         try:
-            fitting.append(None if value is None else _CONVERT[data_type](value))
+            fitting.append(None if value is None else convert(value))
             others.append(None)
         except _MISFITS:
             fitting.append(None)
             others.append(_text(value))
-    found = {name: to_array(name, fitting, data_type)}
+    found = {name: pa.array(fitting, _ARROW[data_type])}
     if any(other is not None for other in others):
         found[f"{name}__v_text"] = pa.array(others, pa.string())
     return found
@@ -209,25 +224,49 @@ def _infer(values: list[Any]) -> str | None:
 
 
 def _collect(
-    blocks: Sequence[Mapping[str, Any]], tree: _Tree, prefix: str, values: dict[str, list[Any]]
+    blocks: Sequence[dict[str, Any]],
+    tree: _Tree,
+    prefix: str,
+    declared: dict[str, Sequence[Any]],
+    others: dict[str, Sequence[Any]],
 ) -> None:
+    columns = _columns(blocks)
+    absent = [None] * len(blocks)
     for field, subtree in tree.items():
-        column = [block.get(field) for block in blocks]
+        name, column = prefix + field, columns.pop(field, absent)
         if subtree is None:
-            values[prefix + field] = column
+            declared[name] = column
         else:
-            nested = [_block(value, prefix + field) for value in column]
-            _collect(nested, subtree, prefix + field + _NESTING, values)
-    for field in set(chain.from_iterable(blocks)) - tree.keys():
-        values[prefix + field] = [block.get(field) for block in blocks]
+            _collect(_nested(column, name), subtree, name + _NESTING, declared, others)
+    for field, column in columns.items():
+        others[_unused(prefix + field, others)] = column
 
 
-def _block(value: Any, name: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+def _columns(blocks: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
+    first = blocks[0] if blocks else {}
+    if set(map(len, blocks)) == {len(first)}:
+        try:
+            # as many fields in all, and all fields of the first: so none has any other
+            return {field: list(map(itemgetter(field), blocks)) for field in first}
+        except KeyError:
+            pass
+    fields = set(chain.from_iterable(blocks))
+    return {field: [block.get(field) for block in blocks] for field in fields}
+
+
+def _nested(column: Sequence[Any], name: str) -> Sequence[dict[str, Any]]:
+    kinds = set(map(type, column))
+    if kinds == {dict}:
+        return column
+    if not kinds <= {dict, type(None)}:
         raise UnexpectedValue(f"The field {_dotted(name)} is no block")
-    return value
+    return [block or {} for block in column]
+
+
+def _unused(name: str, taken: Container[str], normalize: Callable[[str], str] = str) -> str:
+    while normalize(name) in taken:
+        name += _APART
+    return name
 
 
 _Tree = dict[str, Any]
@@ -286,18 +325,14 @@ def _optional_integer(value: Any) -> int | None:
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError
-    if value == "":
-        return None
-    number = float(value)
-    if not isfinite(number):
+    number = None if value == "" else float(value)
+    if number is not None and not math.isfinite(number):
         raise ValueError
     return number
 
 
-def _boolean(value: Any) -> bool:
-    if isinstance(value, str):
-        value = value.lower()
-    return {"true": True, "false": False, 1: True, 0: False}[value]
+def _boolean(value: Any) -> bool | None:
+    return _BOOLEANS[value.lower() if isinstance(value, str) else value]
 
 
 def _timestamp(value: Any) -> datetime | None:
@@ -305,17 +340,34 @@ def _timestamp(value: Any) -> datetime | None:
         return None
     if isinstance(value, int) and not isinstance(value, bool):
         # `basic/apicall`: some date-times are UnixTimestamps
-        return datetime.fromtimestamp(value, timezone.utc)
+        return _EPOCH + timedelta(seconds=value)
     parts = _ISO_8601.fullmatch(value)
     if parts is None:
         raise ValueError
     day_time, fraction, zone = parts.groups()
     digits = (fraction or "").ljust(6, "0")[:6]
     zone = "+00:00" if zone in (None, "Z", "z") else zone
+    # the one form that Python 3.10 reads as well
     moment = datetime.fromisoformat(f"{day_time.replace(' ', 'T')}.{digits}{zone}")
     return moment.astimezone(timezone.utc)
 
 
+def _are_plain_integers(texts: pa.Array) -> bool:
+    return bool(pc.all(pc.ascii_is_decimal(texts)).as_py())
+
+
+def _are_plain_times(texts: pa.Array) -> bool:
+    # whole dates and times in UTC, with or without decimals
+    shortest = pc.min(pc.binary_length(texts)).as_py()
+    return (
+        shortest >= len("2026-11-22T04:44:00Z")
+        and pc.all(pc.ends_with(texts, "Z")).as_py()
+        and not pc.any(pc.starts_with(texts, "0000")).as_py()  # a year that Python lacks
+    )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False, "": None}
 _ISO_8601 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?")
 _ARROW: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
@@ -325,15 +377,19 @@ _ARROW: dict[str, pa.DataType] = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "json": pa.string(),
 }
+_NONE = frozenset({type(None)})
 _AT_ONCE: dict[str, frozenset[type]] = {
-    "bigint": frozenset({int}) | frozenset({str}),
-    "text": frozenset({str}),
-    "double": frozenset({int, float}),
-    "bool": frozenset({bool}),
-    "timestamp": frozenset({str}),
-    "json": frozenset(),
+    "bigint": _NONE | {int},
+    "double": _NONE | {int, float},
 }
-"""JSON types that Arrow converts as a whole column; anything else goes value by value."""
+"""JSON types that Arrow converts as a whole column; others go value by value, or are null."""
+_STRICT = frozenset({"text", "bool"})
+"""Data types of which Arrow itself takes no other JSON type than theirs."""
+_ARE_PLAIN: dict[str, Callable[[pa.Array], bool]] = {
+    "bigint": _are_plain_integers,
+    "timestamp": _are_plain_times,
+}
+"""Which texts Arrow reads as `_CONVERT` does; it also reads others, such as 0x10."""
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "bigint": _optional_integer,
     "text": _text,

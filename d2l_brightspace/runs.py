@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.collector import NULL_COLLECTOR, TqdmCollector
 from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
@@ -124,6 +125,8 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
             max_parallel_items=2 * in_flight,
             refresh=pipeline.refresh,
         )
+        # what Arrow keeps for later pages is better in the hands of the destination
+        pyarrow.default_memory_pool().release_unused()
         pipeline.normalize()
         info = pipeline.load()
         return _report(pipeline, info.loads_ids, notes, strict=strict)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
-from datetime import datetime, timezone
-from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
+from datetime import date, datetime, time, timezone
+from typing import Any, ClassVar
 
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
@@ -50,7 +50,7 @@ class LogFilter(BaseConfiguration):
         """Check the values.
 
         Raises:
-            ConfigurationError: If a level is unknown or the overlap is negative.
+            ConfigurationError: If a level is unknown or the overlap out of range.
         """
         for level in (self.log_level or "").split(","):
             if level and level.strip() not in LOG_LEVELS:
@@ -58,9 +58,10 @@ class LogFilter(BaseConfiguration):
                     f"Setting `logging.log_level` holds {level.strip()!r}; the levels are "
                     f'{", ".join(LOG_LEVELS)}. Example: log_level = "Error,Fatal".'
                 )
-        if self.overlap_minutes < 0:
+        if not 0 <= self.overlap_minutes < math.inf:
             raise ConfigurationError(
-                "Setting `logging.overlap_minutes` is negative. Example: overlap_minutes = 60."
+                f"Setting `logging.overlap_minutes` is {self.overlap_minutes}, but must be 0 or "
+                "more and finite. Example: overlap_minutes = 60."
             )
 
     def parameters(self, resource: str) -> dict[str, Any]:
@@ -81,14 +82,11 @@ class LogFilter(BaseConfiguration):
         return {name: value for name, value in parameters.items() if value is not None}
 
 
-CoursesFrom = Literal["auto", "org_structure", "my_enrollments"]
-
-
 @configspec
 class Options(BaseConfiguration):
     """What the source's signature has no room for: section `[sources.d2l_brightspace_source]`."""
 
-    course_offerings_from: CoursesFrom = "auto"
+    course_offerings_from: str = "auto"
     """Where the list of courses comes from; `auto` is the org structure where it may be read."""
 
     def on_resolved(self) -> None:
@@ -121,19 +119,20 @@ def base_url(host: str) -> str:
     Raises:
         ConfigurationError: If it is no host, or plain HTTP to another machine.
     """
-    text = host.strip() if isinstance(host, str) else ""
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    if not parts.hostname or "@" in parts.netloc or parts.path not in ("", "/") or parts.query:
+    parts = _HOST.fullmatch(host.strip()) if isinstance(host, str) else None
+    if parts is None or int(parts["port"] or 443) not in _PORTS:
         raise ConfigurationError(
             f'Setting `host` is no host name. Example: host = "school.brightspace.com" in '
             f"[sources.{SECTION}] of .dlt/config.toml; without path, user or query."
         )
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+    scheme = (parts["scheme"] or "https").lower()
+    name = parts["name"].strip("[]").lower()
+    if scheme != "https" and not (scheme == "http" and is_loopback(name)):
         raise ConfigurationError(
             "Setting `host` asks for plain HTTP; Brightspace is called over HTTPS "
             '(http:// works for 127.0.0.1 only). Example: host = "school.brightspace.com".'
         )
-    return f"{parts.scheme}://{parts.netloc}/d2l/api/"
+    return f"{scheme}://{parts['place']}/d2l/api/"
 
 
 def checked_version(name: str, version: str | None) -> str | None:
@@ -171,7 +170,7 @@ def checked_org_unit_ids(ids: Sequence[int] | None) -> list[int] | None:
     return list(dict.fromkeys(checked))
 
 
-def checked_start_date(start_date: str | datetime | None) -> datetime | None:
+def checked_start_date(start_date: str | date | None) -> datetime | None:
     """The start date in UTC; a date without a time zone is UTC.
 
     Raises:
@@ -179,20 +178,13 @@ def checked_start_date(start_date: str | datetime | None) -> datetime | None:
     """
     if start_date is None:
         return None
-    moment = start_date
-    if isinstance(moment, str):
-        try:
-            moment = datetime.fromisoformat(moment.strip().replace("Z", "+00:00"))
-        except ValueError:
-            moment = None  # type: ignore[assignment]
-    if not isinstance(moment, datetime):
+    try:
+        return _in_utc(start_date)
+    except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"Setting `start_date` is {start_date!r}, which is no date. "
             'Example: start_date = "2026-09-01" or "2026-09-01T08:00:00Z".'
-        )
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(
-        timezone.utc
-    )
+        ) from None
 
 
 def utc_milliseconds(moment: datetime | str) -> str:
@@ -200,7 +192,26 @@ def utc_milliseconds(moment: datetime | str) -> str:
 
     Rounds down, so that a start never moves past what it should include.
     """
+    return _in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _in_utc(moment: str | date) -> datetime:
     if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment.replace("Z", "+00:00"))
-    utc = moment.astimezone(timezone.utc)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+        # Python 3.10 reads no `Z`, and three or six decimals only
+        text = re.sub("[Zz]$", "+00:00", moment.strip())
+        moment = datetime.fromisoformat(
+            re.sub(r"\.[0-9]+", lambda decimals: decimals[0].ljust(7, "0")[:7], text)
+        )
+    if not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc)
+
+
+_PORTS = range(1, 2**16)
+_HOST = re.compile(
+    r"((?P<scheme>[a-z]+)://)?"
+    r"(?P<place>(?P<name>[\w-]+(\.[\w-]+)*\.?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?)/?",
+    re.IGNORECASE,
+)

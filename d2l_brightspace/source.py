@@ -8,28 +8,26 @@ from datetime import datetime, timezone
 from typing import Any
 
 import dlt
-from dlt.common.configuration import with_config
+from dlt.common import jsonpath
 from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
 
 from .client.auth import BrightspaceCredentials
-from .client.limits import Limits
 from .client.pages import Page
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
-from .client.transport import Transport
-from .course_offerings import CourseOfferings, batches
+from .client.windows import Range
+from .connection import connect
+from .course_offerings import CourseOfferings, batch
 from .endpoints import ENDPOINTS, Endpoint
 from .endpoints.logging import LOG_MESSAGES
-from .rows import Tabulator, concat
+from .rows import ORG_UNIT_ID, Tabulator, concat
 from .settings import (
     SECTION,
     LogFilter,
     Options,
-    base_url,
     checked_org_unit_ids,
     checked_start_date,
-    checked_version,
     resolve,
     utc_milliseconds,
 )
@@ -38,7 +36,6 @@ from .tables import (
     COURSE_OFFERING_BATCHES,
     COURSE_OFFERINGS,
     DELETED,
-    ORG_UNIT_ID,
     ORG_UNIT_IDS_CSV,
     SKIPPED_REQUESTS,
     PagesToTables,
@@ -139,30 +136,12 @@ def open_session(
     Raises:
         ConfigurationError: If a setting cannot be right.
     """
-    limits: Limits = resolve(Limits())
-    transport = Transport(limits)
-    return BrightspaceSession(
-        base_url(host),
-        credentials.authenticator(transport),
-        transport,
-        limits,
-        pinned={
-            product: checked_version(f"{product}_version", version)
-            for product, version in (pinned or {}).items()
-        },
+    return connect(
+        host,
+        credentials,
+        pinned=pinned,
         routes={endpoint.name: route_of(endpoint) for endpoint in ENDPOINTS},
     )
-
-
-@with_config(sections=("sources", SECTION))
-def configured_session(
-    host: str = dlt.config.value,
-    credentials: BrightspaceCredentials = dlt.secrets.value,
-    lp_version: str | None = None,
-    le_version: str | None = None,
-) -> BrightspaceSession:
-    """The session that the source would use, from the same settings."""
-    return open_session(host, credentials, {"lp": lp_version, "le": le_version})
 
 
 def route_of(endpoint: Endpoint) -> Route:
@@ -173,17 +152,23 @@ def route_of(endpoint: Endpoint) -> Route:
         endpoint.scope,
         anonymous=endpoint.scope is None,
         bookmark_field=endpoint.bookmark_field,
+        range=_range(endpoint),
         tabulate=tabulator_of(endpoint),
         join=concat,
     )
 
 
+def _range(endpoint: Endpoint) -> Range | None:
+    start, end, field = endpoint.range_start, endpoint.range_end, endpoint.range_field
+    return Range(start, end, field) if start and end and field else None
+
+
 def tabulator_of(endpoint: Endpoint) -> Tabulator:
-    """What makes tables of an endpoint's blocks; the column of the parent is not in these."""
-    columns = {name: hint for name, hint in _columns(endpoint).items() if name != ORG_UNIT_ID}
+    """What makes tables of an endpoint's blocks."""
+    columns = _columns(endpoint)
     primary_key = endpoint.resource["primary_key"]
     keys = [primary_key] if isinstance(primary_key, str) else list(primary_key)  # type: ignore[arg-type]
-    return Tabulator(columns, [key for key in keys if key in columns])
+    return Tabulator(columns, keys)
 
 
 def _resources(
@@ -227,7 +212,7 @@ def rest_api_resource(endpoint: Endpoint) -> dict[str, Any]:
         "path": endpoint.path,
         "headers": headers,
         # the session answers with a `Page`, which travels as one row
-        "data_selector": "$",
+        "data_selector": _WHOLE_ANSWER,
         "paginator": paginator(endpoint.bookmark_field),
     }
     return resource
@@ -280,7 +265,7 @@ def _parents(offerings: CourseOfferings) -> list[DltResource]:
 
     @dlt.transformer(name=COURSE_OFFERING_BATCHES, data_from=course_offerings, selected=False)
     def course_offering_batches(org_units: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        yield from batches(org_units)
+        yield batch(org_units)
 
     return [course_offerings, course_offering_batches]
 
@@ -298,6 +283,8 @@ def _columns(endpoint: Endpoint) -> dict[str, Any]:
     return dict(endpoint.resource["columns"])  # type: ignore[arg-type]
 
 
+# compiled once: dlt parses a string anew for each answer
+_WHOLE_ANSWER = jsonpath.compile_path("$")
 _PARENT_FIELDS = {COURSE_OFFERINGS: ORG_UNIT_ID, COURSE_OFFERING_BATCHES: ORG_UNIT_IDS_CSV}
 _DELETED_COLUMN = {
     "data_type": "bool",
@@ -311,6 +298,8 @@ _REPLACED_BY_ORG_UNIT = {
     "write_disposition": {
         "disposition": "merge",
         "strategy": "delete-insert",
+        # the step keeps the last row of each key itself
+        "deduplicated": True,
         "destination_scope": "org_unit_id IN (SELECT org_unit_id FROM {staging_table})",
     }
 }

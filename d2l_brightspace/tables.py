@@ -5,7 +5,7 @@ What could not be read goes beside the rows into the table `skipped_requests`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -19,11 +19,19 @@ from .client.errors import BrightspaceError, ProtocolError, Refusal
 from .client.pages import Page
 from .endpoints import Endpoint
 from .endpoints.columns import count, identifier, text, timestamp
-from .rows import Rows, Tabulator, add_constant, concat, settle_undeclared, to_rows
+from .rows import (
+    ORG_UNIT_ID,
+    Rows,
+    Tabulator,
+    UnexpectedValue,
+    add_constant,
+    concat,
+    settle_undeclared,
+    to_rows,
+)
 
 COURSE_OFFERINGS = "course_offerings"
 COURSE_OFFERING_BATCHES = "course_offering_batches"
-ORG_UNIT_ID = "org_unit_id"
 ORG_UNIT_IDS_CSV = "org_unit_ids_csv"
 CHUNK = "chunk"
 DELETED = "_deleted"
@@ -133,26 +141,62 @@ class PagesToTables:
 
     def _emit(self, pages: list[Page]) -> Iterator[Any]:
         parts: list[Rows] = []
+        few: list[Page] = []
         for page in pages:
             if page.skipped is not None:
                 yield from self._record(page, page.skipped)
-                continue
-            rows: Rows = page.table
-            if rows.keyless:
-                yield from self._record(page, self._without_key(), rows.keyless)
-            parts.append(self._complete_list(page, rows) if self._lists else rows)
+            elif page.table is None:
+                few.append(page)
+            else:
+                yield from self._add(page, page.table, parts)
+        yield from self._add_few(few, parts)
         if parts:
-            yield from self._table(concat(parts).table)
+            table = concat(parts).table
+            yield from self._table(distinct(table, self._tabulate.keys) if self._lists else table)
 
-    def _complete_list(self, page: Page, rows: Rows) -> Rows:
-        """Add the org unit, and a tombstone where the list is empty.
+    def _add(self, page: Page, rows: Rows, parts: list[Rows]) -> Iterator[DataItemWithMeta]:
+        if rows.keyless:
+            yield from self._record(page, self._without_key(), rows.keyless)
+        parts.append(rows)
+
+    def _add_few(self, pages: list[Page], parts: list[Rows]) -> Iterator[DataItemWithMeta]:
+        """Add pages of a few rows as one table; one by one if there is anything wrong with it."""
+        if not pages:
+            return
+        if self._lists:
+            parts += [self._tombstone(page) for page in pages if not page.rows]
+        try:
+            together = self._tabulate([row for page in pages for row in self._stamped(page)])
+        except UnexpectedValue:
+            together = None
+        if together is not None and not together.keyless:
+            parts.append(together)
+            for page in pages:
+                page.rows = []  # dlt may keep the page for a while
+            return
+        for page in pages:
+            try:
+                yield from self._add(page, self._tabulate(self._stamped(page)), parts)
+            except UnexpectedValue as error:
+                yield from self._record(page, self._error(str(error)))
+
+    def _stamped(self, page: Page) -> list[dict[str, Any]]:
+        if self._lists:
+            for row in page.rows:
+                row[ORG_UNIT_ID] = page[f"_{COURSE_OFFERINGS}_{ORG_UNIT_ID}"]
+        return page.rows
+
+    def _tombstone(self, page: Page) -> Rows:
+        """A row that stands for an empty list.
 
         The old rows of an org unit are deleted when new ones arrive for it; without the
         tombstone an emptied list would keep them.
         """
-        table = rows.table if rows.table.num_rows else _tombstone(rows.table.schema)
-        org_unit_id = page[f"_{COURSE_OFFERINGS}_{ORG_UNIT_ID}"]
-        return Rows(add_constant(table, ORG_UNIT_ID, org_unit_id, pa.int64()))
+        schema = self._tabulate.schema
+        keys = dict.fromkeys(self._tabulate.keys, 0)
+        keys[ORG_UNIT_ID] = page[f"_{COURSE_OFFERINGS}_{ORG_UNIT_ID}"]
+        values = [pa.array([keys.get(name)], schema.field(name).type) for name in schema.names]
+        return Rows(pa.table(values, schema=schema).append_column(DELETED, pa.array([True])))
 
     def _table(self, table: pa.Table) -> Iterator[pa.Table | list[dict[str, Any]]]:
         known, normalize = _known_columns(self._endpoint.name)
@@ -164,13 +208,14 @@ class PagesToTables:
         load_id = current_load_id()
         if load_id is not None:
             table = add_constant(table, "_dlt_load_id", load_id, pa.string())
-        yield table
+        for start in range(0, max(table.num_rows, 1), _ROWS_AT_ONCE):
+            yield table.slice(start, _ROWS_AT_ONCE)
 
     def _without_key(self) -> ProtocolError:
-        return ProtocolError(
-            f"Rows without {' or '.join(self._tabulate.keys)} were left out",
-            Refusal(self._endpoint.route),
-        )
+        return self._error(f"Rows without {' or '.join(self._tabulate.keys)} were left out")
+
+    def _error(self, message: str) -> ProtocolError:
+        return ProtocolError(message, Refusal(self._endpoint.route))
 
     def _record(
         self, page: Page, error: BrightspaceError, rows_missing: int | None = None
@@ -180,6 +225,9 @@ class PagesToTables:
                 skipped_request(self._endpoint.name, org_unit_id, error, rows_missing),
                 str(SKIPPED_REQUESTS["table_name"]),
             )
+
+
+_ROWS_AT_ONCE = 100_000
 
 
 def skipped_request(
@@ -209,10 +257,13 @@ def current_load_id() -> str | None:
         return None
 
 
-def _tombstone(schema: pa.Schema) -> pa.Table:
-    keys = {name: [0] for name in schema.names if not schema.field(name).nullable}
-    values = [pa.array(keys.get(name, [None]), schema.field(name).type) for name in schema.names]
-    return pa.table(values, schema=schema).append_column(DELETED, pa.array([True]))
+def distinct(table: pa.Table, keys: Sequence[str]) -> pa.Table:
+    """Keep the last row of each key: rows repeat where a list moves while it is paged."""
+    if table.group_by(keys).aggregate([]).num_rows == table.num_rows:
+        return table
+    numbered = table.select(keys).append_column("row", pa.array(range(table.num_rows)))
+    last = numbered.group_by(keys).aggregate([("row", "max")])
+    return table.take(last["row_max"])
 
 
 def _known_columns(table_name: str) -> tuple[dict[str, str], Callable[[str], str]]:

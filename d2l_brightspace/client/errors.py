@@ -76,6 +76,10 @@ class ServiceUnavailable(BrightspaceError):
     """Brightspace does not answer, or answers 5xx, after all retries: run again later."""
 
 
+class OutcomeUnknown(BrightspaceError):
+    """A request that changes something was sent, but its answer was lost: look before repeating."""
+
+
 class ProtocolError(BrightspaceError):
     """Brightspace broke its own contract: a loop, a missing envelope, HTML in place of JSON."""
 

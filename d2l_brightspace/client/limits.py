@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from dlt.common.configuration import configspec
@@ -28,6 +29,8 @@ class Limits(BaseConfiguration):
     """Time to open a connection."""
     response_seconds: float = 120.0
     """Time for one whole response, first byte to last."""
+    upload_seconds: float = 3600.0
+    """Time for Brightspace to answer an upload once the whole file is there."""
     max_body_megabytes: float = 100.0
     """Size of one response body after decompression."""
 
@@ -40,12 +43,19 @@ class Limits(BaseConfiguration):
         for name in ("requests_in_flight", "max_attempts"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(_out_of_range(name, getattr(self, name), "1 or more"))
-        for name in ("connect_seconds", "response_seconds", "max_body_megabytes"):
-            if getattr(self, name) <= 0:
-                raise ConfigurationError(_out_of_range(name, getattr(self, name), "more than 0"))
+        for name in _SIZES:
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigurationError(
+                    _out_of_range(name, getattr(self, name), "more than 0 and finite")
+                )
         for name in ("backoff_seconds", "max_wait_seconds"):
-            if getattr(self, name) < 0:
-                raise ConfigurationError(_out_of_range(name, getattr(self, name), "0 or more"))
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ConfigurationError(
+                    _out_of_range(name, getattr(self, name), "0 or more and finite")
+                )
+
+
+_SIZES = ("connect_seconds", "response_seconds", "upload_seconds", "max_body_megabytes")
 
 
 def _out_of_range(name: str, value: float, allowed: str) -> str:

@@ -206,14 +206,13 @@ class Pacer:
             while True:
                 with self._lock:
                     now = self._clock()
-                    rest = self._resume_at - now
-                    if costs:
-                        rest = max(rest, self._bucket.seconds_short(now))
-                    if rest <= 0:
+                    held = self._resume_at - now
+                    short = self._bucket.seconds_short(now) if costs else 0.0
+                    if max(held, short) <= 0:
                         return self._bucket.send(now) if costs else None
-                self._check(rest)
-                # in short naps: an answer may show more credits than were foreseen
-                self._sleep(min(rest, _NAP_SECONDS))
+                self._check(max(held, short))
+                # else in short naps: an answer may show more credits than were foreseen
+                self._sleep(held if held > 0 else min(short, _NAP_SECONDS))
 
     def _learn(self, sent: Sent | None, response: Response) -> None:
         if sent is None:

@@ -111,9 +111,7 @@ def _paged_result_set(body: dict[str, Any], where: Refusal) -> Page:
 
 
 def _object_list_page(body: dict[str, Any], where: Refusal) -> Page:
-    if "Next" not in body:
-        raise ProtocolError("The page has no Next, so its end is unknown", where)
-    next_url = body["Next"]
+    next_url = body.get("Next")
     if next_url is not None and not isinstance(next_url, str):
         raise ProtocolError("Next is no link", where)
     return Page(

@@ -100,7 +100,8 @@ class _EnvelopePaginator(BasePaginator):
         url = within_origin(link, response.url)
         if url is None:
             raise ProtocolError(
-                "Next leads to another host or scheme; credentials are not sent there", where
+                "Next is no URL, or leads to another host or scheme; credentials are not sent there",
+                where,
             )
         self._visit(url, where)
         if url == response.url:
@@ -197,12 +198,12 @@ def _where(response: Response) -> Refusal:
 
 
 def _check_selector(page: Page, data: list[Any] | None, where: Refusal) -> None:
-    selected_page = data is not None and len(data) == 1 and data[0] is page
-    if data is None or selected_page or len(data) == len(page.rows):
+    if data is None or data == page.rows or (len(data) == 1 and data[0] is page):
         return
     raise ProtocolError(
-        f"The data_selector took {len(data)} rows from a page of {len(page.rows)}; selectors are "
-        'case-sensitive: "Items" for paged result sets, "Objects" for object list pages',
+        f"The data_selector took {len(data)} rows from a page of {len(page.rows)}, or others than "
+        'its rows; selectors are case-sensitive: "Items" for paged result sets, "Objects" for '
+        "object list pages",
         where,
     )
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from math import inf
+from threading import BoundedSemaphore
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import requests
 from requests import PreparedRequest, Request, Response
@@ -36,14 +38,29 @@ from .pacing import Pacer
 from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
 from .transport import OversizedBody, Transport, TransportFailure, within_origin
-from .verdicts import Accept, CorrectClock, Fail, RenewCredential, Retry, Verdict, Wait, judge
+from .uploads import FileUpload
+from .verdicts import (
+    Accept,
+    CorrectClock,
+    Fail,
+    RenewCredential,
+    Retry,
+    Verdict,
+    Wait,
+    judge,
+    judge_once,
+)
 from .versions import Versions
+from .windows import Range
+from .windows import plan as plan_windows
 
 VERSION = "(version)"
 """Stands for the version in a path, as in D2L's own route tables."""
 RESOURCE_HEADER = "X-Loader-Resource"
 ORG_UNIT_HEADER = "X-Loader-Org-Unit"
 """What a request is for; `rest_api` fills them in, the session takes them off before sending."""
+Parts = Mapping[str, "int | str"]
+"""Values of the placeholders in a path, by the names that D2L's route tables give them."""
 SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
 """Answers that cost one org unit its rows, and not everybody else theirs (DESIGN rule 9)."""
 
@@ -58,8 +75,11 @@ class Route:
     scope: str | None = None
     anonymous: bool = False
     bookmark_field: str | None = None
-    tabulate: Callable[[list[Any]], Any] = list
-    """Makes the table of a page's rows; raises ValueError for rows that cannot be in it."""
+    range: Range | None = None
+    once: bool = False
+    """Whether its requests change something, and must not do so twice."""
+    tabulate: Callable[[list[Any], int | None], Any] = lambda rows, _: rows
+    """Makes a table of rows of an org unit; raises ValueError for rows that cannot be in it."""
     join: Callable[[list[Any]], Any] = list
     """Puts such tables one below the other."""
 
@@ -70,7 +90,7 @@ class Route:
             ProtocolError: If a row cannot be in it.
         """
         try:
-            return self.tabulate(rows)
+            return self.tabulate(rows, where.org_unit_id)
         except ValueError as error:
             raise ProtocolError(str(error), where) from None
 
@@ -123,6 +143,7 @@ class BrightspaceSession(requests.Session):
         self._limits = limits
         self._routes = dict(routes or {})
         self._sleep = sleep
+        self._slots = BoundedSemaphore(limits.requests_in_flight)
         self._pacer = Pacer(limits.max_wait_seconds, sleep=sleep)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> BrightspaceSession:
@@ -151,19 +172,27 @@ class BrightspaceSession(requests.Session):
         super().close()
         self._transport.close()
 
-    def get_json(self, path: str, *, anonymous: bool = False, scope: str | None = None) -> Any:
+    def get_json(
+        self,
+        path: str,
+        *,
+        anonymous: bool = False,
+        scope: str | None = None,
+        parts: Parts | None = None,
+    ) -> Any:
         """Read one block that belongs to no resource.
 
         Args:
             path: Relative to `/d2l/api/`, with `(version)` where the version goes.
             anonymous: Whether to send no credential.
             scope: OAuth scope the route asks for, for the error text.
+            parts: Values of the other placeholders of the path, such as `(orgUnitId)`.
 
         Raises:
             BrightspaceError: If the answer is not a block.
         """
         route = Route(path, scope=scope, anonymous=anonymous)
-        return self._block(Request("GET", self.base_url + path), route)
+        return self._block(Request("GET", self._url(path, parts)), route, parts)
 
     def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
         """Send a block and read the answer; arguments and errors as in `get_json`."""
@@ -171,8 +200,47 @@ class BrightspaceSession(requests.Session):
             Request("POST", self.base_url + path, json=body), Route(path, anonymous=anonymous)
         )
 
+    def post_once(
+        self,
+        path: str,
+        body: Any,
+        *,
+        scope: str | None = None,
+        parts: Parts | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send what must take effect once only: a block, or a file that is streamed from disk.
+
+        It is sent again where Brightspace refused it in a way that can be cured (401, 429), or
+        cannot have received the whole of it.
+
+        Args:
+            path: As in `get_json`.
+            body: What becomes JSON, or a `FileUpload`.
+            scope: As in `get_json`.
+            parts: As in `get_json`.
+            params: The query.
+
+        Raises:
+            OutcomeUnknown: If nobody can tell whether it took effect.
+            BrightspaceError: If it was refused or could not be sent; it had no effect.
+        """
+        request = Request("POST", self._url(path, parts), params=dict(params or {}))
+        if isinstance(body, FileUpload):
+            request.data = body
+            request.headers["Content-Type"] = body.content_type
+        else:
+            request.json = body
+        return self._block(request, Route(path, scope=scope, once=True), parts)
+
     def read_list(
-        self, path: str, scope: str, take: Callable[[Any], Any], at_most: float = inf
+        self,
+        path: str,
+        scope: str,
+        take: Callable[[Any], Any],
+        at_most: float = inf,
+        *,
+        parts: Parts | None = None,
     ) -> list[Any]:
         """Read a paged list that belongs to no resource.
 
@@ -181,15 +249,16 @@ class BrightspaceSession(requests.Session):
             scope: OAuth scope the route asks for, for the error text.
             take: What to keep of a row; None to keep nothing of it.
             at_most: Read no further page once there are so many rows.
+            parts: As in `get_json`.
 
         Raises:
             BrightspaceError: If the list cannot be read to its end.
         """
         route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
-        request = self.prepare_request(Request("GET", self.base_url + path))
-        where = Refusal(route.template)
-        parts: list[list[Any]] = self._pages(request, route, where, at_most).page.table
-        return list(dict.fromkeys(chain.from_iterable(parts)))
+        request = self.prepare_request(Request("GET", self._url(path, parts)))
+        where = _where(route, parts)
+        rows: list[list[Any]] = self._pages(request, route, where, at_most).page.table
+        return list(dict.fromkeys(chain.from_iterable(rows)))
 
     def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
         """Send one request of a resource.
@@ -208,18 +277,52 @@ class BrightspaceSession(requests.Session):
         route = self._routes.get(resource) or Route(urlsplit(request.url or "").path)
         where = Refusal(route.template, int(org_unit) if org_unit.isdigit() else None)
         if org_unit == "0":
-            return self._empty(request, route, where)
+            return PageResponse(Page([]), request.url or "", where)
         if not org_unit:
-            return self._pages(request, route, where, at_least=_ROWS_AT_ONCE)
+            return self._tenant_wide(request, route, where)
         try:
-            return self._pages(request, route, where)
+            return self._pages(request, route, where, few_as_rows=True)
         except SKIPPABLE as error:
             return PageResponse(Page([], skipped=error), request.url or "", where)
 
-    def _empty(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
-        response = PageResponse(Page([]), request.url or "", where)
-        response.page.table = route.tabulated([], where)
-        return response
+    def _tenant_wide(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
+        """Read the next part of a list: windows of time side by side, or page after page."""
+        if route.range is None or _parameter(request, "bookmark"):
+            return self._pages(request, route, where, _ROWS_AT_ONCE)
+        first = self._page(request, route, where)
+        enough = _PAGES_BEFORE_WINDOWS * len(first.page.rows)
+        begun = self._pages(request, route, where, enough, first)
+        since = _parameter(request, route.range.start)
+        if not begun.page.has_more or not since or _parameter(request, route.range.end):
+            return begun
+        rows = [*first.page.rows, *begun.page.rows]
+        most = self._limits.requests_in_flight
+        plan = plan_windows(rows, route.range.field, since, _PAGES_BEFORE_WINDOWS, most)
+        if plan is None:
+            return begun
+        windows = [
+            _with_parameters(request, {route.range.start: start, route.range.end: end})
+            for start, end in plan.windows
+        ]
+        rest = _with_parameters(request, {route.range.start: plan.rest_from})
+        return self._side_by_side(windows, rest if plan.rest_from else None, route, where)
+
+    def _side_by_side(
+        self,
+        windows: list[PreparedRequest],
+        rest: PreparedRequest | None,
+        route: Route,
+        where: Refusal,
+    ) -> PageResponse:
+        with ThreadPoolExecutor(len(windows)) as pool:
+            tables = [
+                response.page.table
+                for response in pool.map(lambda one: self._pages(one, route, where), windows)
+            ]
+        page = Page([], "object_list", has_more=rest is not None)
+        page.next_url = rest.url if rest is not None else None
+        page.table = route.join(tables)
+        return PageResponse(page, windows[0].url or "", where)
 
     def _pages(
         self,
@@ -227,10 +330,14 @@ class BrightspaceSession(requests.Session):
         route: Route,
         where: Refusal,
         at_least: float = inf,
+        first: PageResponse | None = None,
+        *,
+        few_as_rows: bool = False,
     ) -> PageResponse:
         """Read on until there are enough rows or no more; gives the last page, with all rows.
 
-        One table of many rows is much cheaper to hand to dlt than many tables of a few.
+        They are in its `table`: one of many rows is much cheaper than many of a few. With
+        `few_as_rows` a few stay its `rows`, to share a table with those of other org units.
         """
         paginator = (BookmarkPaginator if route.expected == "bookmark" else ObjectListPaginator)(
             route.bookmark_field
@@ -238,24 +345,30 @@ class BrightspaceSession(requests.Session):
         step = Request("GET", request.url)
         paginator.init_request(step)
         parts: list[Any] = []
-        rows = 0
+        rows: list[Any] = []
+        count, begun = 0, False
         while True:
-            response = self._page(request, route, where)
-            page = response.page
-            if page.bookmark_lost and not parts:
+            response = first or self._page(request, route, where)
+            page, first = response.page, None
+            if page.bookmark_lost and not begun:
                 page.table = route.tabulated([], where)
                 return response  # the caller's bookmark, so the caller's paginator finds a way
+            begun = True
             paginator.update_state(response)
             paginator.update_request(step)
             if paginator.begins_again:
-                parts, rows = [], 0
-            else:
-                parts.append(route.tabulated(page.rows, where))
-                rows += len(page.rows)
-            if not paginator.has_next_page or rows >= at_least:
-                page.table = route.join(parts)
-                return response
+                parts, rows, count = [], [], 0
+            rows, count = rows + page.rows, count + len(page.rows)
+            if len(rows) >= _ROWS_OF_A_TABLE:
+                parts, rows = [*parts, route.tabulated(rows, where)], []
+            if not paginator.has_next_page or count >= at_least:
+                break
             request = self.prepare_request(step)
+        if few_as_rows and not parts:
+            page.rows = rows
+        else:
+            page.table = route.join([*parts, route.tabulated(rows, where)])
+        return response
 
     def _page(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
         url = request.url or ""
@@ -267,8 +380,14 @@ class BrightspaceSession(requests.Session):
             return PageResponse(Page([], bookmark_lost=True), url, where)
         return PageResponse(read_page(body, route.expected, where), url, where)
 
-    def _block(self, request: Request, route: Route) -> Any:
-        return self._ask(self.prepare_request(request), route, Refusal(route.template))[0]
+    def _block(self, request: Request, route: Route, parts: Parts | None = None) -> Any:
+        return self._ask(self.prepare_request(request), route, _where(route, parts))[0]
+
+    def _url(self, path: str, parts: Parts | None) -> str:
+        for name, value in (parts or {}).items():
+            # a token with a slash in it must not lead to another route
+            path = path.replace(f"({name})", quote(str(value), safe=""))
+        return self.base_url + path
 
     def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL."""
@@ -283,7 +402,10 @@ class BrightspaceSession(requests.Session):
                     learn(response)
                 verdict = judge(response, where, route.scope)
             except TransportFailure as failure:
-                verdict = Retry(ServiceUnavailable(f"No answer: {failure.reason}", where))
+                error = ServiceUnavailable(f"No answer: {failure.reason}", where)
+                verdict = Retry(error, failure.delivered)
+            if route.once:
+                verdict = judge_once(verdict)
             if isinstance(verdict, Accept):
                 return verdict.body, response.url
             self._get_over(verdict, sent, patience)
@@ -316,7 +438,8 @@ class BrightspaceSession(requests.Session):
         for _ in range(_REDIRECTS):
             sent = self._ready(request, url, route)
             try:
-                response = self._transport.exchange(sent)
+                with self._slots:
+                    response = self._transport.exchange(sent)
             except OversizedBody:
                 raise ProtocolError(
                     f"The answer is larger than {self._limits.max_body_megabytes:g} MB; if that "
@@ -405,13 +528,33 @@ class _Patience:
         return longest * random.uniform(0.5, 1.0)  # noqa: S311  # spread, not secrecy
 
 
+def _parameter(request: PreparedRequest, name: str) -> str | None:
+    return dict(parse_qsl(urlsplit(request.url or "").query)).get(name)
+
+
+def _with_parameters(
+    request: PreparedRequest, changes: Mapping[str, str | None]
+) -> PreparedRequest:
+    parts = urlsplit(request.url or "")
+    parameters = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **changes}
+    changed = request.copy()
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    changed.url = urlunsplit(parts._replace(query=query))
+    return changed
+
+
+def _where(route: Route, parts: Parts | None) -> Refusal:
+    org_unit_id = (parts or {}).get("orgUnitId")
+    return Refusal(route.template, None if org_unit_id is None else int(org_unit_id))
+
+
 def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:
     # `basic/apicall`, "Missing bookmarks": a call fails when the bookmarked item was deleted
     status = error.refusal.status if error.refusal else None
     return status in (400, 404) and "bookmark=" in urlsplit(url).query
 
 
-def _taken(take: Callable[[Any], Any], rows: list[Any]) -> list[Any]:
+def _taken(take: Callable[[Any], Any], rows: list[Any], _: int | None) -> list[Any]:
     try:
         return [one for row in rows if (one := take(row)) is not None]
     except (KeyError, TypeError):
@@ -425,3 +568,6 @@ def _no_credential(request: PreparedRequest) -> PreparedRequest:
 _REDIRECTS = 5
 _RESTS = 30
 _ROWS_AT_ONCE = 10_000
+_PAGES_BEFORE_WINDOWS = 5
+"""A list that ends within these is read with no request too many."""
+_ROWS_OF_A_TABLE = 1_000

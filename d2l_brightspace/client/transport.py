@@ -20,6 +20,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from .limits import Limits
+from .uploads import FileUpload
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -29,7 +30,7 @@ class TransportFailure(Exception):
 
     Args:
         reason: What broke, without URL, host or body.
-        delivered: False if the request certainly never reached the server.
+        delivered: False if the whole request certainly never reached the server.
     """
 
     def __init__(self, reason: str, *, delivered: bool = True) -> None:
@@ -70,7 +71,25 @@ class Transport:
             TransportFailure: If no whole answer arrived in time.
             OversizedBody: If the body is larger than the limit.
         """
-        response = self._open(request)
+        if isinstance(request.body, FileUpload):
+            return self._upload(request, request.body)
+        return self._whole(
+            self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._adapter.close()
+
+    def _upload(self, request: requests.PreparedRequest, body: FileUpload) -> requests.Response:
+        body.sent_whole = False
+        # urllib3 sends under the time for connecting, and a line may well stall for longer than
+        # that; how long the whole upload takes is a matter of the line
+        return self._whole(
+            self._open(request, self._limits.response_seconds, self._limits.upload_seconds)
+        )
+
+    def _whole(self, response: requests.Response) -> requests.Response:
         try:
             response._content = b"".join(self._read(response))
         except BaseException:
@@ -81,15 +100,13 @@ class Transport:
         response.raw.release_conn()
         return response
 
-    def close(self) -> None:
-        """Close all connections."""
-        self._adapter.close()
-
-    def _open(self, request: requests.PreparedRequest) -> requests.Response:
+    def _open(
+        self, request: requests.PreparedRequest, send_seconds: float, answer_seconds: float
+    ) -> requests.Response:
         try:
             return self._adapter.send(
                 request,
-                timeout=(self._limits.connect_seconds, self._limits.response_seconds),
+                timeout=(send_seconds, answer_seconds),
                 **self._environment(request.url or ""),
             )
         except requests.exceptions.ReadTimeout:
@@ -98,12 +115,14 @@ class Transport:
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
             raise TransportFailure(_kind(error), delivered=False) from None
         except requests.exceptions.SSLError as error:
-            raise TransportFailure(_kind(error), delivered=False) from None
+            uploaded = isinstance(request.body, FileUpload) and request.body.sent_whole
+            raise TransportFailure(_kind(error), delivered=uploaded) from None
         except requests.exceptions.ConnectionError as error:
             refused = isinstance(_cause(error), urllib3.exceptions.NewConnectionError)
-            raise TransportFailure(_kind(error), delivered=not refused) from None
+            delivered = not refused and _sent_whole(request)
+            raise TransportFailure(_kind(error), delivered=delivered) from None
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise TransportFailure(_kind(error)) from None
+            raise TransportFailure(_kind(error), delivered=_sent_whole(request)) from None
 
     def _environment(self, url: str) -> dict[str, Any]:
         """What `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and the like say; read once for each origin."""
@@ -230,6 +249,10 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     if "@" in parts.netloc:
         raise ValueError("a URL with user information has no origin to trust")
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _sent_whole(request: requests.PreparedRequest) -> bool:
+    return not isinstance(request.body, FileUpload) or request.body.sent_whole
 
 
 def _cause(error: BaseException) -> object:

@@ -5,12 +5,12 @@ Status codes as in `basic/apicall` ("Disposition and error handling"); nothing h
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from math import isnan
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,6 +21,7 @@ from .errors import (
     AuthenticationError,
     BrightspaceError,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     ProtocolError,
     Refusal,
@@ -40,6 +41,8 @@ class Retry:
     """A passing fault: send again after a rest, and raise `error` when that never helps."""
 
     error: BrightspaceError
+    delivered: bool = True
+    """False if the request certainly had no effect."""
     after: float | None = None
     """Seconds of the rest, where Brightspace names them."""
 
@@ -108,8 +111,32 @@ def judge(  # noqa: PLR0911  # a table of status codes
         )
     if status >= 500:
         error = ServiceUnavailable("Brightspace failed to answer", where)
-        return Retry(error, _seconds(response.headers.get("Retry-After")))
+        return Retry(error, after=_seconds(response.headers.get("Retry-After")))
     return Fail(ProtocolError("Brightspace does not understand the request", where))
+
+
+def judge_once(verdict: Verdict) -> Verdict:
+    """The verdict on a request that must not take effect twice.
+
+    It may be sent again after a refusal, or where it cannot have arrived; where the answer is
+    missing or makes no sense, nobody here knows whether it took effect.
+    """
+    if isinstance(verdict, Retry) and verdict.delivered:
+        return Fail(_unknown(verdict.error))
+    if isinstance(verdict, Fail) and not _refused(verdict.error):
+        return Fail(_unknown(verdict.error))
+    return verdict
+
+
+def _refused(error: BrightspaceError) -> bool:
+    status = error.refusal.status if error.refusal else None
+    return status is not None and 400 <= status < 500
+
+
+def _unknown(error: BrightspaceError) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"It was sent, but whether it took effect is not known. {error.message}", error.refusal
+    )
 
 
 def _accept(response: Response, where: Refusal) -> Verdict:
@@ -182,12 +209,13 @@ def _seconds(value: str | None) -> float | None:
         return None
     try:
         seconds = float(value)
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return None if isnan(seconds) or seconds < 0 else seconds
+        pass
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _detail(response: Response) -> str | None:
@@ -212,7 +240,7 @@ def _words(response: Response) -> Iterable[str]:
         return []
     errors = block.get("Errors")
     if isinstance(errors, list):
-        return [str(error.get("Message")) for error in errors if isinstance(error, dict)]
+        return [str(error.get("Message") or "") for error in errors if isinstance(error, dict)]
     title, detail = block.get("title"), block.get("detail")
     return [f"{title}:" if title and detail else str(title or ""), str(detail or "")]
 

@@ -5,14 +5,16 @@ All four version actions of `res/apiprop` ("Versions") are anonymous.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from .errors import ConfigurationError, NotFound
+from .errors import ConfigurationError, NotFound, ProtocolError, Refusal
 
 WRITTEN_FOR: Mapping[str, str] = {"lp": "1.62", "le": "1.98", "bas": "1.6"}
 """Newest version of each product whose fields the endpoint declarations know."""
+_Block = TypeVar("_Block", list[Any], dict[str, Any])
 
 
 class GetsJson(Protocol):
@@ -41,15 +43,17 @@ class Versions:
 
     def all_products(self) -> list[dict[str, Any]]:
         """Every product and its versions: `GET /d2l/api/versions/` → `ProductVersions[]`."""
-        return list(self._http.get_json("versions/", anonymous=True))
+        return _checked(self._http.get_json("versions/", anonymous=True), list, "versions/")
 
     def product(self, product: str) -> dict[str, Any]:
         """One product: `GET /d2l/api/(productCode)/versions/` → `ProductVersions`."""
-        return dict(self._http.get_json(f"{product}/versions/", anonymous=True))
+        answer = self._http.get_json(f"{product}/versions/", anonymous=True)
+        return _checked(answer, dict, "(productCode)/versions/")
 
     def product_version(self, product: str, version: str) -> dict[str, Any]:
         """One version: `GET /d2l/api/(productCode)/versions/(version)` → `SupportedVersion`."""
-        return dict(self._http.get_json(f"{product}/versions/{version}", anonymous=True))
+        answer = self._http.get_json(f"{product}/versions/{version}", anonymous=True)
+        return _checked(answer, dict, "(productCode)/versions/(version)")
 
     def check(self, wanted: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """Several at once: `POST /d2l/api/versions/check` → `BulkSupportedVersionResponse`.
@@ -58,7 +62,8 @@ class Versions:
             wanted: Pairs of product code and version.
         """
         body = [{"ProductCode": product, "Version": version} for product, version in wanted]
-        return dict(self._http.post_json("versions/check", body, anonymous=True))
+        answer = self._http.post_json("versions/check", body, anonymous=True)
+        return _checked(answer, dict, "versions/check")
 
     def spoken(self, product: str) -> str:
         """The version this run speaks: the pinned one, else the newest that both sides know.
@@ -68,6 +73,7 @@ class Versions:
         Raises:
             ConfigurationError: If the tenant does not support the pinned version.
             NotFound: If tenant and package have no version in common.
+            ProtocolError: If the answer lists no products.
         """
         supported = self._supported_by_tenant().get(product.lower(), [])
         pinned = self._pinned.get(product)
@@ -91,13 +97,7 @@ class Versions:
     def _supported_by_tenant(self) -> dict[str, list[str]]:
         with self._lock:
             if self._supported is None:
-                self._supported = {
-                    # product codes come back in mixed case (`eP`)
-                    str(block["ProductCode"]).lower(): [
-                        version for version in block["SupportedVersions"] if _is_number(version)
-                    ]
-                    for block in self.all_products()
-                }
+                self._supported = dict(map(_product, self.all_products()))
             return self._supported
 
 
@@ -106,5 +106,19 @@ def number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
+def _checked(answer: Any, kind: type[_Block], route: str) -> _Block:
+    if not isinstance(answer, kind):
+        raise ProtocolError(f"The answer is a JSON {type(answer).__name__}", Refusal(route))
+    return answer
+
+
+def _product(block: Any) -> tuple[str, list[str]]:
+    match block:
+        case {"ProductCode": str(code), "SupportedVersions": list(versions)}:
+            # product codes come back in mixed case (`eP`)
+            return code.lower(), [version for version in versions if _is_number(version)]
+    raise ProtocolError("The answer lists a product without its versions", Refusal("versions/"))
+
+
 def _is_number(version: object) -> bool:
-    return isinstance(version, str) and all(part.isdigit() for part in version.split("."))
+    return isinstance(version, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) is not None

@@ -34,6 +34,8 @@ class Endpoint:
     """The row's field that D2L documents as the bookmark; None where bookmarks are opaque."""
     range_start: str | None = None
     """Query parameter for the earliest row wanted; None where the route has no such filter."""
+    range_end: str | None = None
+    """Query parameter for the latest row wanted."""
     range_field: str | None = None
     """The row's field that the range is about; None where rows sum up the whole range."""
 

@@ -16,6 +16,7 @@ LOG_MESSAGES = Endpoint(
     scope="core:*:*",
     bookmark_field="LogMessageId",
     range_start="dateRangeStart",
+    range_end="dateRangeEnd",
     range_field="MessageTimestamp",
     description="One row per message the Brightspace server logged.",
     resource={

@@ -25,7 +25,11 @@ example:
   curl http://127.0.0.1:8765/sandbox/unenroll -d '{"orgUnitId": 6619, "userId": 9952}'
   curl http://127.0.0.1:8765/sandbox/empty-course -d '{"orgUnitId": 6619}'
   curl http://127.0.0.1:8765/sandbox/forbid -d '{"orgUnitId": 6619}'     (and /allow)
+  curl http://127.0.0.1:8765/sandbox/jobs         import and copy jobs
+  curl http://127.0.0.1:8765/sandbox/end-job -d '{"token": "…", "status": "IMPORTFAILED"}'
   curl http://127.0.0.1:8765/sandbox/log-messages -d '{"count": 10}'
+
+  What becomes of an imported package is in its name: fail, timeout, native, strange, slow.
 """
 _PORT_IN_USE = 2
 
@@ -103,6 +107,7 @@ def _add_behaviour(group: argparse._ArgumentGroup) -> None:
     for name, text in (
         ("token_lifetime", "life of the access tokens handed out"),
         ("bearer_lifetime", "life of the ready-made bearer token"),
+        ("job_seconds", "life of each stage of an import; 0 moves on at each status read"),
         ("clock_offset", "how far the server's clock is ahead"),
     ):
         _add(group, name, float, "SECONDS", text, getattr(usual, name))

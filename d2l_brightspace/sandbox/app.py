@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
@@ -22,7 +26,7 @@ from .credits import Credits
 from .journal import Journal
 from .keyring import Keyring
 from .oauth import OAuthError, TokenIssuer
-from .problems import RefusedError, unauthorized
+from .problems import RefusedError, invalid_parameters, plain, unauthorized
 from .query import Query
 from .routes import ROUTES
 from .routing import ANONYMOUS, Call, Route, Router
@@ -49,7 +53,7 @@ class State:
     def __post_init__(self) -> None:
         """Build the parts from the settings."""
         self.clock = Clock(self.settings.clock, self.settings.clock_offset)
-        self.world = build_world(self.settings)
+        self.world = build_world(self.settings, self.clock)
         self.keyring = Keyring(self.settings)
         self.issuer = TokenIssuer(self.settings, self.keyring, self.clock)
         self.gate = Gate(self.keyring, self.issuer, self.clock)
@@ -95,15 +99,25 @@ class Api:
             route, parts = self._router.find(request.method, request.scope["path"])
             headers = self._admit(request, route)
             query = Query(request.query_params.multi_items())
-            state, body = self._state, await request.body()
-            call = Call(request, body, state.world, state.settings, query, parts)
-            with state.world.lock:
-                answer = route.handler(call)
+            answer = await self._handle(route, request, query, parts)
         except RefusedError as refused:
             answer = refused.response
         response = answer if isinstance(answer, Response) else JSONResponse(answer)
         response.headers.update(headers)
         return response
+
+    async def _handle(
+        self, route: Route, request: Request, query: Query, parts: dict[str, str]
+    ) -> object:
+        world, settings = self._state.world, self._state.settings
+        if not route.takes_form:
+            call = Call(request, await request.body(), world, settings, query, parts)
+            with world.lock:
+                return route.handler(call)
+        async with multipart(request) as form:  # on the disk: 490 MB are allowed
+            call = Call(request, b"", world, settings, query, parts, form.multi_items())
+            with world.lock:
+                return route.handler(call)
 
     def _admit(self, request: Request, route: Route) -> dict[str, str]:
         """Check caller, credits and scope; return the headers of the rate limiter."""
@@ -143,6 +157,22 @@ class TokenEndpoint:
                 headers["WWW-Authenticate"] = "Basic"
             return JSONResponse(error.body, error.status, headers)
         return JSONResponse(answer, headers=headers)
+
+
+@asynccontextmanager
+async def multipart(request: Request) -> AsyncIterator[FormData]:
+    """Parse a multipart body while it arrives."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise plain(415)
+    parser = MultiPartParser(request.headers, request.stream())
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError):
+        raise invalid_parameters("The body is no multipart/form-data") from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def _form(request: Request) -> bytes:

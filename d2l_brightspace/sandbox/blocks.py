@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from .jobs import LogLine
 from .paging import Block
 from .world import Enrollment, LogMessage, Role, Unit, UnitType, User, World
 
@@ -272,6 +273,18 @@ def log_message_group(newest: LogMessage, count: int) -> Block:
         "MessageCount": count,
         "UserId": newest.user_id,
         "OrgUnitId": newest.unit_id,
+    }
+
+
+def import_course_log(line: LogLine) -> Block:
+    """ImportCourseLog."""
+    return {
+        "LogId": line.log_id,
+        "ConversionImportJobId": line.job_number,
+        "OperationTypeId": 1,
+        "LogDateTime": instant(line.at),
+        "Message": line.message,
+        "TypeId": line.type_id,
     }
 
 

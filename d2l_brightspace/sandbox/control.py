@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .credentials import credentials
+from .jobs import Job
 from .truth import count
 from .world import World
 
@@ -25,6 +26,7 @@ _CHANGES: dict[str, Change] = {
     "empty-course": lambda world, ask: world.empty_course(ask["orgUnitId"]),
     "forbid": lambda world, ask: world.forbid(ask["orgUnitId"]),
     "allow": lambda world, ask: world.allow(ask["orgUnitId"]),
+    "end-job": lambda world, ask: world.end_job(ask["token"], ask["status"]),
     "log-messages": lambda world, ask: world.add_log_messages(ask["count"]),
 }
 
@@ -41,9 +43,14 @@ def control_routes(state: State) -> list[Route]:
     async def show_credentials(request: Request) -> Response:
         return JSONResponse(credentials(state, str(request.base_url.replace(path=""))))
 
+    async def jobs(_request: Request) -> Response:
+        with state.world.lock:
+            return JSONResponse([_job(state.world, job) for job in state.world.jobs])
+
     routes = [
         Route("/truth", truth),
         Route("/requests", requests),
+        Route("/jobs", jobs),
         Route("/credentials", show_credentials),
     ]
     changes = [
@@ -51,6 +58,18 @@ def control_routes(state: State) -> list[Route]:
         for name, change in _CHANGES.items()
     ]
     return routes + changes
+
+
+def _job(world: World, job: Job) -> dict[str, object]:
+    world.jobs.catch_up(job)
+    return {
+        "token": job.token,
+        "kind": job.kind,
+        "orgUnitId": job.org_unit_id,
+        "fileName": job.file_name,
+        "size": job.size,
+        "status": job.status,
+    }
 
 
 def _changing(state: State, change: Change) -> Callable[[Request], Any]:

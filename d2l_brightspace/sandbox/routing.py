@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from .problems import not_authorized, not_found, plain
@@ -28,6 +29,7 @@ class Call:
     settings: SandboxSettings
     query: Query
     parts: dict[str, str]
+    form: list[tuple[str, UploadFile | str]] = field(default_factory=list)
 
     def id(self, name: str) -> int:
         """Return an id that is part of the path."""
@@ -75,6 +77,7 @@ class Route:
             `{version:text}` is anything without a slash.
         scope: Scopes separated by blanks, of which one is enough; ANONYMOUS for none.
         handler: Gets the Call and returns what becomes JSON, or a Starlette response.
+        takes_form: Whether the body is multipart/form-data, whose files go to the disk.
     """
 
     method: str
@@ -82,6 +85,7 @@ class Route:
     path: str
     scope: str
     handler: Handler
+    takes_form: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:

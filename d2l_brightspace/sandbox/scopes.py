@@ -9,6 +9,8 @@ OFFERED = (
     CORE,
     "enrollment:orgunit:read",
     "enrollment:own_enrollment:read",
+    "import:job:create",
+    "import:job:fetch",
     "organizations:organization:read",
     "orgunits:course:read",
     "role:detail:read",

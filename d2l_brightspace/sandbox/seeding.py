@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
+from .callbacks import call_back
+from .jobs import Jobs
 from .settings import SandboxSettings
 from .world import START, Role, Unit, UnitType, User, World
 
@@ -24,13 +28,15 @@ _FIRST_USER = 9_951  # soon grows to five digits: sorting ids as text gives anot
 _FIRST_UNIT = 6_606
 
 
-def build_world(settings: SandboxSettings) -> World:
+def build_world(settings: SandboxSettings, clock: Callable[[], float] = time.time) -> World:
     """Return the tenant that belongs to the settings."""
     random = Random(settings.seed)
     caller = User(_FIRST_USER, "Sandbox", "Service", "sandbox.service", "service@example.edu")
     world = World(
         _unit_types(settings.seed), _roles(), caller.user_id, _FIRST_UNIT + 1, _FIRST_USER + 1
     )
+    world.jobs = Jobs(settings.job_polls, settings.job_seconds, clock)
+    world.jobs.on_end = call_back
     root = Unit(_FIRST_UNIT, "Sandbox University", None, world.unit_types["Organization"])
     world.units[root.unit_id] = root
     world.users[caller.user_id] = caller

@@ -31,6 +31,8 @@ class SandboxSettings:
         credits: Size of the credit bucket of each application; 0 switches the limiter off.
         refill: Credits that flow back each second.
         request_cost: Credits one call costs.
+        job_polls: Status reads that each stage of an import or copy job lasts.
+        job_seconds: Seconds that each stage lasts instead; 0 counts status reads.
         clock_offset: Seconds the server's clock is ahead of the real time.
         scopes: The scopes registered for every application, separated by blanks.
         signing_key: Key type of the service user. "ec" is derived from the seed; "rsa" is fresh.
@@ -50,6 +52,8 @@ class SandboxSettings:
     credits: int = CREDITS_PER_MINUTE
     refill: float = CREDITS_PER_MINUTE / 60
     request_cost: int = 10
+    job_polls: int = 1
+    job_seconds: float = 0
     clock_offset: float = 0
     scopes: str = EVERY_SCOPE
     signing_key: Literal["ec", "rsa"] = "ec"
@@ -59,9 +63,10 @@ class SandboxSettings:
         """Refuse sizes that make no sense, before anything starts."""
         for name in ("courses", "users", "class_size", "log_messages", "forbidden_courses"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("latency_ms", "token_lifetime", "bearer_lifetime", "credits"):
+        for name in ("latency_ms", "token_lifetime", "bearer_lifetime", "credits", "job_seconds"):
             _at_least(name, getattr(self, name), 0)
         _at_least("page_size", self.page_size, 1)
+        _at_least("job_polls", self.job_polls, 1)
         _at_least("request_cost", self.request_cost, 1)
         if self.refill <= 0:
             raise ValueError("refill must be more than 0 credits a second")

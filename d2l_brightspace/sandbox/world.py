@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+
+from .jobs import Jobs
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=timezone.utc)  # every seeded time follows from this one
 LOG_LEVELS = ("Debug", "Info", "Warn", "Error", "Fatal")  # seed 003: LOGLEVEL_T
@@ -118,6 +121,7 @@ class World:
     enrollments: dict[int, dict[int, Enrollment]] = field(default_factory=dict)
     log_messages: list[LogMessage] = field(default_factory=list)
     forbidden: set[int] = field(default_factory=set)
+    jobs: Jobs = field(default_factory=lambda: Jobs(1, 0, time.time), repr=False, compare=False)
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     # -- looking ---------------------------------------------------------------------------------
@@ -244,6 +248,11 @@ class World:
         with self.lock:
             self._must_be_course(org_unit_id)
             self.forbidden.discard(org_unit_id)
+
+    def end_job(self, token: str, status: str) -> None:
+        """End an import or copy job now, whereupon its callback is called."""
+        with self.lock:
+            self.jobs.end(token, status)
 
     def add_log_messages(self, count: int, at: datetime | None = None) -> list[LogMessage]:
         """Write more log messages: all at the given moment, or a minute after another."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import classlist, courses, enrollments, log, org_units, users, versions
+from . import classlist, courses, enrollments, imports, log, org_units, users, versions
 
 ROUTES = (
     *versions.ROUTES,
@@ -12,4 +12,5 @@ ROUTES = (
     *enrollments.ROUTES,
     *classlist.ROUTES,
     *log.ROUTES,
+    *imports.ROUTES,
 )

@@ -1,0 +1,272 @@
+"""Ours against plain dlt and against the limit of the wire, in one run and in alternation.
+
+    make bench                      # full size and a tenth, three rounds; plain dlt once
+    python -m benchmarks --tenth    # a tenth only
+    python -m benchmarks --growth   # time and memory against rows and courses
+
+Every figure is of a process of its own, from start to end: imports, reading, loading. Each load is
+checked for the rows it must hold, and the server counts the requests. Writes docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import duckdb
+
+from .works import Work, works
+
+ROOT = Path(__file__).resolve().parents[1]
+IN_FLIGHT = 40
+_LIMITS = "SOURCES__D2L_BRIGHTSPACE_SOURCE__LIMITS__"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One load by one process."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_megabytes: float
+    requests: int
+    refused: int
+
+
+def main() -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tenth", action="store_true", help="a tenth of the size only")
+    parser.add_argument("--growth", action="store_true", help="growth only")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each (default: 3)")
+    parser.add_argument("--write", type=Path, help="folder for performance.md and its plots")
+    options = parser.parse_args()
+    report = [_machine()]
+    if not options.growth:
+        report.append(_proof_of_the_server())
+        scales = [0.1] if options.tenth else [0.1, 1.0]
+        report += [_comparison(scale, options.rounds) for scale in scales]
+        report.append(_within_the_budget())
+    if options.growth or options.write:
+        report.append(_growth(options.write))
+    text = "\n".join(report)
+    if options.write:
+        (options.write / "performance.md").write_text(f"# Performance\n\n{text}")
+    return 0
+
+
+def _comparison(scale: float, rounds: int) -> str:
+    lines = [
+        f"\n## {'A tenth of the size' if scale < 1 else 'Full size'}\n",
+        "| work | who | seconds | of the limit | CPU s | peak MB | requests |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for work in works(scale):
+        found: dict[str, list[Measured]] = {"limit": [], "ours": [], "plain": []}
+        with served(work.server_arguments) as address:
+            for number in range(rounds):
+                for who, measured in found.items():
+                    if who == "plain" and number and scale == 1.0:
+                        continue  # minutes each; once is enough to tell
+                    measured.append(load(who, work, address))
+                    print(f"{work.name} x {scale:g} {who}: {measured[-1]}", flush=True)
+        limit = statistics.median(one.seconds for one in found["limit"])
+        for who, measured in found.items():
+            lines.append(_line(work, who, measured, limit))
+    text = "\n".join(lines)
+    print(text)
+    return text
+
+
+def _line(work: Work, who: str, measured: Sequence[Measured], limit: float) -> str:
+    seconds = statistics.median(one.seconds for one in measured)
+    cells = [
+        f"{work.name} {work.rows:,} {work.title}",
+        who,
+        f"{seconds:.2f}",
+        f"{seconds / limit:.2f}",
+        f"{statistics.median(one.cpu_seconds for one in measured):.1f}",
+        f"{max(one.peak_megabytes for one in measured):.0f}",
+        f"{measured[-1].requests}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _within_the_budget() -> str:
+    """W2 at a tenth of its size with a bucket that refills 200 credits/s and 10 credits a call."""
+    work, refill, cost, capacity = works(0.1)[1], 200.0, 10.0, 200.0
+    # from a full bucket: what it holds is there at once, the rest has to flow back
+    least = (cost * (work.requests + 1) - capacity) / refill
+    budget = ["--credits", str(capacity), "--refill", str(refill)]
+    with served([*work.server_arguments, *budget]) as address:
+        measured = load("ours", work, address)
+    with served(work.server_arguments) as address:
+        without = load("ours", work, address)
+    text = (
+        f"\n## Within a credit budget\n\nW2 at a tenth, bucket of {capacity:.0f}, refill "
+        f"{refill:.0f}/s, {cost:.0f} a call: {measured.seconds:.2f} s, of which the credits cost "
+        f"at least {least:.2f} s and everything else {without.seconds:.2f} s when there is no "
+        f"limit; {measured.refused} requests were refused (429).\n"
+    )
+    print(text)
+    return text
+
+
+def _proof_of_the_server() -> str:
+    """How fast the server is read by a client that throws everything away."""
+    work = works(0.1)[0]
+    with served(work.server_arguments) as address:
+        url = f"{address}/d2l/api/lp/1.62/enrollments/orgUnits/1/users/"
+        started = time.perf_counter()
+        size = 0
+        for page in range(work.requests):
+            with urllib.request.urlopen(f"{url}?bookmark={page * work.page}") as answer:
+                size += len(answer.read())
+        seconds = time.perf_counter() - started
+    text = (
+        f"The server alone: {work.requests} pages, {size / 1e6:.0f} MB, read and thrown away one "
+        f"after the other in {seconds:.2f} s ({work.rows / seconds / 1e6:.2f} million rows/s).\n"
+    )
+    print(text)
+    return text
+
+
+def _growth(folder: Path | None) -> str:
+    by_rows = [
+        Work(f"{rows:,} rows", "", "enrollments", rows, 1, 0, 1000)
+        for rows in (10_000, 30_000, 100_000, 300_000, 1_000_000)
+    ]
+    by_courses = [
+        Work(f"{courses:,} courses", "", "classlist", courses * 10, courses, 5, 100)
+        for courses in (10, 100, 1000, 3000, 10_000)
+    ]
+    lines = ["\n## Growth\n", "| size | seconds | peak MB |", "|---|---|---|"]
+    series: list[tuple[str, list[int], list[Measured]]] = []
+    for title, group in (("enrollments", by_rows), ("courses of 10 users", by_courses)):
+        measured = []
+        for work in group:
+            with served(work.server_arguments) as address:
+                measured.append(load("ours", work, address))
+            one = measured[-1]
+            lines.append(f"| {work.name} | {one.seconds:.2f} | {one.peak_megabytes:.0f} |")
+            print(lines[-1], flush=True)
+        sizes = [w.rows if w.table == "enrollments" else w.courses for w in group]
+        series.append((title, sizes, measured))
+    if folder is not None:
+        _plot(series, folder / "growth.svg")
+        lines.append("\n![time and memory against size](growth.svg)")
+    return "\n".join(lines)
+
+
+def _plot(series: Sequence[tuple[str, list[int], list[Measured]]], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots(2, len(series))
+    for column, (title, sizes, measured) in enumerate(series):
+        for row, (label, values) in enumerate(
+            [
+                ("seconds", [one.seconds for one in measured]),
+                ("peak MB", [one.peak_megabytes for one in measured]),
+            ]
+        ):
+            axes[row][column].plot(sizes, values, marker="o")
+            axes[row][column].set(xlabel=title, ylabel=label, ylim=(0, None))
+            axes[row][column].grid(visible=True, alpha=0.3)
+    figure.savefig(path)
+
+
+def load(who: str, work: Work, address: str) -> Measured:
+    """Load once in a process of its own, and check that every row arrived."""
+    before = _counted(address)
+    with tempfile.TemporaryDirectory() as folder:
+        database = f"{folder}/w.duckdb"
+        arguments = {
+            "limit": [address, work.table, str(work.courses), str(IN_FLIGHT), database],
+        }.get(who, [address, work.table, str(work.courses), database, folder])
+        environment = {
+            **os.environ,
+            _LIMITS + "REQUESTS_IN_FLIGHT": str(IN_FLIGHT),
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+        }
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"benchmarks.{who}", *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"{who} failed on {work.name}")
+        _check_rows(database, who, work)
+    after = _counted(address)
+    return Measured(
+        seconds,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss / 1024,
+        after["requests"] - before["requests"],
+        after["refused"] - before["refused"],
+    )
+
+
+def _check_rows(database: str, who: str, work: Work) -> None:
+    table = work.table if who == "limit" else f"brightspace.{work.table}"
+    with duckdb.connect(database, read_only=True) as connection:
+        (rows,) = connection.execute(f"SELECT COUNT(*) FROM {table}").fetchall()[0]
+    if rows != work.rows:
+        raise RuntimeError(f"{who} loaded {rows} rows of {work.name}, not {work.rows}")
+
+
+@contextmanager
+def served(arguments: Sequence[str]) -> Iterator[str]:
+    """Serve in a process of its own; gives the address."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.server", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _counted(address: str) -> dict[str, int]:
+    with urllib.request.urlopen(f"{address}/requests") as answer:
+        counted: dict[str, int] = json.load(answer)
+    return counted
+
+
+def _machine() -> str:
+    text = (
+        f"Measured on {datetime.now(timezone.utc):%Y-%m-%d}, {os.cpu_count()} cores, Python "
+        f"{platform.python_version()}, dlt and DuckDB {duckdb.__version__}, whole processes, "
+        "medians. The server runs on the same cores.\n"
+    )
+    print(text)
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

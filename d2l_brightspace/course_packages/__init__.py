@@ -1,0 +1,44 @@
+"""Import course packages, copy courses, and follow the jobs that do so inside Brightspace.
+
+Upload and job are two steps (API reference, section 8): `POST …/imports/` takes the package and
+answers with a job token, `GET …/imports/{token}` tells how far the job is. A library user needs
+`Importer` for packages and `follow` for a job whose token is known; the command line is made of
+the same.
+"""
+
+from __future__ import annotations
+
+from .bell import Bell, Stopped
+from .checks import CheckedPackage, check_course, check_package, course_with_code
+from .follow import NotFinished, Pace, follow
+from .importer import Importer, Package, Result
+from .jobs import CopyRequest, Job, LogLine, is_complete, is_over, read_log, read_status, start_copy
+from .ledger import Entry, Ledger, read_ledger
+from .manifest import read_manifest
+
+__all__ = [
+    "Bell",
+    "CheckedPackage",
+    "CopyRequest",
+    "Entry",
+    "Importer",
+    "Job",
+    "Ledger",
+    "LogLine",
+    "NotFinished",
+    "Pace",
+    "Package",
+    "Result",
+    "Stopped",
+    "check_course",
+    "check_package",
+    "course_with_code",
+    "follow",
+    "is_complete",
+    "is_over",
+    "read_ledger",
+    "read_log",
+    "read_manifest",
+    "read_status",
+    "start_copy",
+]

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from d2l_brightspace.client.errors import NotFound, ProtocolError, Refusal
+from d2l_brightspace.client.pages import Envelope, Page, read_page
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())
+OBJECTS = json.loads((FIXTURES / "object-list-page.json").read_text())
+WHERE = Refusal("lp/(version)/users/", 6606, 200)
+CANARY = "canary-0451"
+ROW = {"UserId": 1, "ExternalEmail": CANARY}
+
+
+def paged(**paging: Any) -> dict[str, Any]:
+    return {"PagingInfo": paging, "Items": [ROW]}
+
+
+# --- envelopes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["first", "last", "empty"])
+def test_paged_result_set(name: str) -> None:
+    body = PAGED[name]
+    page = read_page(body, "bookmark", WHERE)
+    assert page.envelope == "bookmark"
+    assert page.rows == body["Items"]
+    assert page.bookmark == body["PagingInfo"]["Bookmark"]
+    assert page.has_more is body["PagingInfo"]["HasMoreItems"]
+    assert page.next_url is None
+
+
+@pytest.mark.parametrize("name", ["first", "last", "empty"])
+def test_object_list_page(name: str) -> None:
+    body = OBJECTS[name]
+    page = read_page(body, "object_list", WHERE)
+    assert page.envelope == "object_list"
+    assert page.rows == body["Objects"]
+    assert page.next_url == body["Next"]
+    assert page.has_more is (body["Next"] is not None)
+    assert page.bookmark is None
+
+
+@pytest.mark.parametrize("end", [{"Next": None}, {"Next": ""}, {}], ids=json.dumps)
+def test_the_end_of_object_list_pages(end: dict[str, Any]) -> None:
+    page = read_page({**end, "Objects": [ROW]}, "object_list", WHERE)
+    assert page.rows == [ROW]
+    assert (page.next_url, page.has_more) == (None, False)
+
+
+@pytest.mark.parametrize("rows", [[], [ROW], [ROW, ROW]], ids=len)
+def test_array(rows: list[Any]) -> None:
+    page = read_page(rows, "array", WHERE)
+    assert (page.envelope, page.rows, page.has_more) == ("array", rows, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [ROW, {}, {"Items": [1], "Name": "a course with a field that looks like a list"}],
+    ids=["block", "no fields", "fields of an envelope"],
+)
+def test_a_single_object_is_taken_as_it_is(body: dict[str, Any]) -> None:
+    page = read_page(body, "object", WHERE)
+    assert (page.envelope, page.rows, page.has_more) == ("object", [body], False)
+
+
+@pytest.mark.parametrize(
+    ("body", "envelope"),
+    [(PAGED["last"], "bookmark"), (OBJECTS["last"], "object_list"), ([], "array"), ({}, "object")],
+)
+def test_nothing_is_expected(body: Any, envelope: Envelope) -> None:
+    assert read_page(body, None, WHERE).envelope == envelope
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "is_taken"),
+    [
+        (PAGED["first"], "bookmark", True),
+        (PAGED["first"], "object_list", True),
+        (PAGED["first"], "array", True),
+        (OBJECTS["first"], "bookmark", True),
+        (OBJECTS["first"], "object_list", True),
+        (OBJECTS["first"], "array", True),
+        ([ROW], "bookmark", False),
+        ([ROW], "object_list", False),
+        ([ROW], "array", True),
+        ([ROW], "object", False),
+        (ROW, "bookmark", False),
+        (ROW, "object_list", False),
+        (ROW, "array", False),
+    ],
+)
+def test_the_body_decides_among_the_lists(body: Any, expected: Envelope, is_taken: bool) -> None:
+    if is_taken:
+        assert read_page(body, expected, WHERE).rows
+        return
+    with pytest.raises(ProtocolError, match="nothing of it is loaded") as caught:
+        read_page(body, expected, WHERE)
+    assert CANARY not in str(caught.value)
+    assert caught.value.refusal == WHERE
+
+
+# --- broken envelopes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Items": [ROW]},
+        {"PagingInfo": None, "Items": [ROW]},
+        {"PagingInfo": [CANARY], "Items": [ROW]},
+        paged(),
+        paged(Bookmark="1"),
+        paged(Bookmark="1", HasMoreItems=None),
+        paged(Bookmark="1", HasMoreItems=1),
+        paged(Bookmark="1", HasMoreItems=CANARY),
+        paged(Bookmark="1", hasMoreItems=True),
+        {"PagingInfo": {"HasMoreItems": False}},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": None},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": ROW},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": CANARY},
+        {"PagingInfo": {"HasMoreItems": False}, "items": [ROW]},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": [ROW, None]},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": [CANARY]},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": [[ROW]]},
+        {"Next": 5, "Objects": [ROW]},
+        {"Next": [CANARY], "Objects": [ROW]},
+        {"Next": None, "Objects": None},
+        {"Next": None, "Objects": ROW},
+        {"Next": None, "Objects": [ROW, 7]},
+        {"Next": None, "objects": [ROW]},
+        {"Errors": [{"Message": CANARY}]},
+        {},
+        None,
+        CANARY,
+        7,
+        True,
+    ],
+    ids=lambda body: json.dumps(body).replace(json.dumps(ROW), "row"),
+)
+@pytest.mark.parametrize("expected", ["bookmark", "object_list"])
+def test_a_broken_page_is_an_error_and_never_an_empty_page(body: Any, expected: Envelope) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        read_page(body, expected, WHERE)
+    assert CANARY not in str(caught.value)
+    assert "lp/(version)/users/, org unit 6606, status 200" in str(caught.value)
+
+
+def test_rows_that_are_no_blocks_are_counted() -> None:
+    with pytest.raises(ProtocolError, match="Items holds 2 entries"):
+        read_page({**PAGED["last"], "Items": [ROW, None, 7]}, "bookmark", WHERE)
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE"])
+def test_has_more_items_as_text(text: str) -> None:
+    assert read_page(paged(Bookmark="1", HasMoreItems=text), "bookmark", WHERE).has_more is True
+
+
+@pytest.mark.parametrize("text", ["false", "False"])
+def test_has_no_more_items_as_text(text: str) -> None:
+    assert read_page(paged(Bookmark="1", HasMoreItems=text), "bookmark", WHERE).has_more is False
+
+
+@pytest.mark.parametrize(
+    ("sent", "bookmark"),
+    [("145", "145"), (145, "145"), (0, "0"), ("0", "0"), ("", None), (None, None)],
+    ids=repr,
+)
+def test_bookmarks_are_text(sent: object, bookmark: str | None) -> None:
+    assert (
+        read_page(paged(Bookmark=sent, HasMoreItems=True), "bookmark", WHERE).bookmark == bookmark
+    )
+
+
+# --- the page as dlt sees it --------------------------------------------------------------------
+
+
+def test_a_page_travels_as_an_empty_dictionary() -> None:
+    page = read_page(PAGED["first"], "bookmark", WHERE)
+    assert isinstance(page, dict)
+    assert page == {}
+    page["_course_offerings_org_unit_id"] = 6606
+    assert len(page.rows) == 2
+    assert CANARY not in f"{page} {page!r}"
+
+
+def test_a_page_may_stand_for_an_error() -> None:
+    error = NotFound("gone", WHERE)
+    page = Page([], skipped=error)
+    assert (page.skipped, page.rows, page.has_more, page.table) == (error, [], False, None)

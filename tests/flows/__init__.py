@@ -1,0 +1,1 @@
+"""Whole flows: a real sandbox over a real socket, a real DuckDB file."""

@@ -1,0 +1,245 @@
+"""What a user types: the pipeline script, the command line, the scheduled job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from d2l_brightspace.sandbox.scopes import EVERY_SCOPE
+
+from .conftest import counts_of_truth
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A copy of what a clone has, with no settings of the developer's own."""
+    folder = tmp_path / "clone"
+    for part in (".dlt", "pipelines"):
+        shutil.copytree(
+            ROOT / part,
+            folder / part,
+            ignore=shutil.ignore_patterns("secrets.toml", "data", "state", ".var", "__pycache__"),
+        )
+    shutil.copy(ROOT / "__deployment__.py", folder)
+    return folder
+
+
+def call(
+    folder: Path, *command: str, sandbox: Any = None, scheme: str = "id_key"
+) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"}
+    environment["COLUMNS"] = "200"
+    if sandbox is not None:
+        section = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
+        environment[section + "HOST"] = sandbox.url
+        for name, value in sandbox.credentials[scheme].items():
+            environment[f"{section}CREDENTIALS__{name.upper()}"] = value
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def table_counts(database: Path, tables: Any) -> dict[str, int]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return {
+            table: connection.execute(
+                f"SELECT COUNT(*) FROM d2l_brightspace_data.{table}"
+            ).fetchall()[0][0]
+            for table in tables
+        }
+
+
+@pytest.mark.parametrize("folder", [".", "pipelines"], ids=["from-root", "from-pipelines"])
+def test_the_pipeline_script_finds_its_settings_from_both_folders(
+    workspace: Path, sandbox: Any, folder: str
+) -> None:
+    script = (
+        "pipelines/d2l_brightspace_pipeline.py" if folder == "." else "d2l_brightspace_pipeline.py"
+    )
+
+    done = call(workspace / folder, sys.executable, script, sandbox=sandbox)
+
+    assert done.returncode == 0, done.stderr
+    assert "3 requests were skipped" in done.stdout
+    truth = counts_of_truth(sandbox)
+    assert table_counts(workspace / ".dlt/data/dev/warehouse.duckdb", truth) == truth
+
+
+def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) -> None:
+    course = next(c for c in sandbox.world.course_ids if c not in sandbox.world.forbidden)
+    script = [sys.executable, "pipelines/d2l_brightspace_pipeline.py"]
+
+    done = call(
+        workspace,
+        *script,
+        "--destination",
+        "duckdb",
+        "--resources",
+        "classlist,log_messages",
+        "--org-unit-ids",
+        str(course),
+        "--start-date",
+        "2026-01-01",
+        "--full-refresh",
+        "--strict",
+        sandbox=sandbox,
+    )
+
+    assert done.returncode == 0, done.stderr
+    asked = {
+        (a["path"].rsplit("/api/", 1)[1], a["query"].get("dateRangeStart"))
+        for a in sandbox.requests
+    }
+    assert ("lp/1.62/logging/", "2026-01-01T00:00:00.000Z") in asked
+    assert (f"le/1.98/{course}/classlist/paged/", None) in asked
+    assert "Nothing was skipped." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--start-date", "yesterday"], 'Example: start_date = "2026-09-01"'),
+        (["--resources", "grades"], "{'grades'}"),
+        (["--org-unit-ids", "0"], "org_unit_ids = [6606, 6607]"),
+    ],
+    ids=["start-date", "resource", "org-unit"],
+)
+def test_wrong_arguments_say_what_is_right_and_send_nothing(
+    workspace: Path, sandbox: Any, arguments: list[str], words: str
+) -> None:
+    done = call(
+        workspace,
+        sys.executable,
+        "pipelines/d2l_brightspace_pipeline.py",
+        *arguments,
+        sandbox=sandbox,
+    )
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(sandbox.requests) == 0
+
+
+def test_no_credentials_says_where_they_are_looked_for(workspace: Path) -> None:
+    done = call(workspace, sys.executable, "pipelines/d2l_brightspace_pipeline.py")
+    assert done.returncode == 1
+    assert "SOURCES__D2L_BRIGHTSPACE_SOURCE__HOST" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_daily_job_loads_on_the_local_runner(workspace: Path, sandbox: Any) -> None:
+    done = call(
+        workspace, str(BIN / "dlthub"), "local", "run", "load_brightspace_daily", sandbox=sandbox
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    truth = counts_of_truth(sandbox)
+    assert table_counts(workspace / ".dlt/data/dev/warehouse.duckdb", truth) == truth
+
+
+def test_the_deployment_manifest_is_valid(workspace: Path) -> None:
+    # private modules of dlt: the only place that knows them
+    done = call(
+        workspace,
+        sys.executable,
+        "-c",
+        "from dlt._workspace.deployment.manifest import manifest_from_module, validate_manifest\n"
+        "manifest, warnings = manifest_from_module('__deployment__')\n"
+        "result = validate_manifest(manifest)\n"
+        "assert result.is_valid and not result.warnings and not warnings\n"
+        "print([job['job_ref'] for job in manifest['jobs']])",
+    )
+    assert "load_brightspace_daily" in done.stdout, done.stderr
+
+
+def test_demo_loads_twice_and_compares(tmp_path: Path) -> None:
+    for _ in range(2):
+        done = call(tmp_path, str(BIN / "d2l-brightspace"), "demo", "--courses", "3")
+        assert done.returncode == 0, done.stderr
+        assert "Every table holds what the sandbox holds" in done.stdout
+        assert "3 requests were skipped" in done.stdout
+    assert (tmp_path / "brightspace_demo.duckdb").exists()
+
+
+def test_check_says_ok_for_all_that_may_be_read(tmp_path: Path, sandbox: Any) -> None:
+    sandbox.world.allow(next(iter(sandbox.world.forbidden)))
+    done = call(tmp_path, str(BIN / "d2l-brightspace"), "check", sandbox=sandbox)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(" OK ") == 10
+    assert "lp 1.62, le 1.98" in done.stdout
+
+
+def test_check_tells_missing_scopes_from_missing_permissions(tmp_path: Path, start: Any) -> None:
+    sandbox = start(scopes=EVERY_SCOPE.replace("users:userdata:read", "").strip())
+    for course in sandbox.world.course_ids:
+        sandbox.world.forbid(course)
+
+    done = call(
+        tmp_path, str(BIN / "d2l-brightspace"), "check", sandbox=sandbox, scheme="service_user"
+    )
+
+    assert done.returncode == 1
+    outcomes = {
+        cells[1].strip(): cells[2].strip()
+        for line in done.stdout.splitlines()
+        if line.startswith("│") and (cells := line.split("│"))[1].strip()
+    }
+    assert outcomes["users"] == "missing scope"
+    assert outcomes["classlist"] == outcomes["courses"] == "no permission"
+    assert outcomes["org_units"] == outcomes["log_messages"] == "OK"
+
+
+def test_check_with_refused_credentials_says_so_in_one_line(tmp_path: Path, sandbox: Any) -> None:
+    sandbox.credentials["id_key"]
+    environment = dict(os.environ)
+    section = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
+    environment |= {
+        section + "HOST": sandbox.url,
+        section + "CREDENTIALS__TOKEN": "not-a-token-of-this-server",
+    }
+    done = subprocess.run(
+        [str(BIN / "d2l-brightspace"), "check"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("AuthenticationError: ")
+    assert "Traceback" not in done.stderr
+    assert "not-a-token" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["demo"], ["check"], ["sandbox"]], ids=lambda c: " ".join(c) or "main"
+)
+def test_help_teaches(command: list[str], tmp_path: Path) -> None:
+    done = call(tmp_path, str(BIN / "d2l-brightspace"), *command, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_help_loads_neither_dlt_nor_arrow(tmp_path: Path) -> None:
+    done = call(
+        tmp_path,
+        sys.executable,
+        "-X",
+        "importtime",
+        "-c",
+        "import sys; sys.argv[1:] = ['--help']; from d2l_brightspace.cli import main; main()",
+    )
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "click" in imported
+    assert not imported & {"dlt", "pyarrow", "duckdb", "requests", "rich"}

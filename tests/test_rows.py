@@ -1,0 +1,585 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pytest
+from dlt.common.json import json
+from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+from d2l_brightspace.endpoints import ENDPOINTS, Endpoint
+from d2l_brightspace.rows import (
+    UNDECLARED,
+    Rows,
+    Tabulator,
+    UnexpectedValue,
+    add_constant,
+    concat,
+    settle_undeclared,
+    to_array,
+    to_rows,
+)
+
+CANARY = "canary-0451"
+NORMALIZE: Callable[[str], str] = NamingConvention().normalize_path
+ARROW = {
+    "bigint": pa.int64(),
+    "text": pa.string(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "json": pa.string(),
+}
+COLUMNS: Any = {
+    "Identifier": {"data_type": "bigint", "nullable": False},
+    "Name": {"data_type": "text"},
+    "Points": {"data_type": "double"},
+    "IsActive": {"data_type": "bool"},
+    "StartDate": {"data_type": "timestamp"},
+    "Tags": {"data_type": "json"},
+    "Type__Id": {"data_type": "bigint"},
+    "Type__Owner__Name": {"data_type": "text"},
+}
+
+
+def at(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=timezone.utc)  # type: ignore[arg-type,misc]
+
+
+def tabulate(*blocks: dict[str, Any], keys: tuple[str, ...] = ("Identifier",)) -> Rows:
+    return Tabulator(COLUMNS, keys)(list(blocks))
+
+
+def undeclared(**fields: list[Any]) -> pa.Table:
+    """A table of undeclared fields, as a tabulator without columns makes it."""
+    length = len(next(iter(fields.values())))
+    blocks = [{name: values[at] for name, values in fields.items()} for at in range(length)]
+    return Tabulator({}, [])(blocks).table
+
+
+def settled(
+    known: dict[str, str] | None = None, table: pa.Table | None = None, **fields: list[Any]
+) -> dict[str, list[Any]]:
+    table = undeclared(**fields) if table is None else table
+    found: dict[str, list[Any]] = settle_undeclared(table, known or {}, NORMALIZE).to_pydict()
+    return found
+
+
+# --- every type with every JSON type ------------------------------------------------------------
+
+FITTING = [
+    ("bigint", 7, 7),
+    ("bigint", "7", 7),
+    ("bigint", "-7", -7),
+    ("bigint", 7.0, 7),
+    ("bigint", "", None),
+    ("bigint", 2**63 - 1, 2**63 - 1),
+    ("bigint", -(2**63), -(2**63)),
+    ("bigint", "9223372036854775807", 2**63 - 1),
+    ("bigint", 2**53 + 1, 2**53 + 1),
+    ("text", "Botany", "Botany"),
+    ("text", "", ""),
+    ("text", "Ünïcode 🌱", "Ünïcode 🌱"),
+    ("text", 7, "7"),
+    ("text", 7.5, "7.5"),
+    ("text", True, "true"),
+    ("text", {"Text": "a"}, '{"Text":"a"}'),
+    ("text", [1, "a"], '[1,"a"]'),
+    ("double", 7, 7.0),
+    ("double", 7.5, 7.5),
+    ("double", "7.5", 7.5),
+    ("double", "7", 7.0),
+    ("double", "", None),
+    ("double", 0.1234567890123456789, 0.12345678901234568),
+    ("double", 2**53 + 1, float(2**53)),
+    ("double", 2**70, float(2**70)),
+    ("bool", True, True),
+    ("bool", False, False),
+    ("bool", "true", True),
+    ("bool", "True", True),
+    ("bool", "FALSE", False),
+    ("bool", 1, True),
+    ("bool", 0, False),
+    ("bool", "1", True),
+    ("bool", "0", False),
+    ("bool", "", None),
+    ("timestamp", "2026-11-22T04:44:00.000Z", at(2026, 11, 22, 4, 44)),
+    ("timestamp", "2026-11-22T04:44:00Z", at(2026, 11, 22, 4, 44)),
+    ("timestamp", "2026-11-22T04:44:00", at(2026, 11, 22, 4, 44)),
+    ("timestamp", "2026-11-22 04:44:00Z", at(2026, 11, 22, 4, 44)),
+    ("timestamp", "2026-11-22T04:44:00+02:00", at(2026, 11, 22, 2, 44)),
+    ("timestamp", "2026-11-22T04:44:00.5-05:30", at(2026, 11, 22, 10, 14, 0, 500_000)),
+    ("timestamp", "", None),
+    ("timestamp", 1_700_000_000, at(2023, 11, 14, 22, 13, 20)),
+    ("timestamp", 0, at(1970, 1, 1)),
+    ("timestamp", -1, at(1969, 12, 31, 23, 59, 59)),
+    ("timestamp", "0001-01-01T00:00:00.000Z", at(1, 1, 1)),
+    ("timestamp", "9999-12-31T23:59:59.999Z", at(9999, 12, 31, 23, 59, 59, 999_000)),
+    ("json", [1, 2], "[1,2]"),
+    ("json", [], "[]"),
+    ("json", {"a": None}, '{"a":null}'),
+    ("json", "a", '"a"'),
+    ("json", 7, "7"),
+    ("json", True, "true"),
+]
+OF_ANOTHER_TYPE: dict[str, list[Any]] = {
+    "bigint": [7.5, "7.5", "7.0", CANARY, "7 people", True, [7], {"Id": 7}, 2**63, str(2**63)],
+    "double": [CANARY, "7,5", True, [7.5], {"Points": 7.5}],
+    "bool": [2, -1, 0.5, "yes", CANARY, [True], {"IsActive": True}],
+    "timestamp": [
+        CANARY,
+        "2026-11-22",
+        "22.11.2026 04:44",
+        "2026-02-30T00:00:00Z",
+        "2026-11-22T25:00:00Z",
+        1_700_000_000_000,
+        10**30,
+        1.5,
+        True,
+        ["2026-11-22T04:44:00Z"],
+        {"Date": "2026-11-22T04:44:00Z"},
+    ],
+}
+MISFITS = [(kind, value) for kind, values in OF_ANOTHER_TYPE.items() for value in values]
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), FITTING, ids=repr)
+def test_values(kind: str, value: Any, expected: Any) -> None:
+    array = to_array("Field", [value], kind)
+    assert array.type == ARROW[kind]
+    assert array.to_pylist() == [expected]
+
+
+@pytest.mark.parametrize(("kind", "value", "expected"), FITTING, ids=repr)
+def test_values_are_the_same_beside_others(kind: str, value: Any, expected: Any) -> None:
+    others = [(one, made) for other, one, made in FITTING if other == kind]
+    array = to_array("Field", [None, value, *(one for one, _ in others), None], kind)
+    assert array.to_pylist() == [None, expected, *(made for _, made in others), None]
+
+
+@pytest.mark.parametrize(("kind", "value"), MISFITS, ids=repr)
+@pytest.mark.parametrize("beside", [[], [None, "", None]], ids=["alone", "beside others"])
+def test_values_of_another_type(kind: str, value: Any, beside: list[Any]) -> None:
+    with pytest.raises(UnexpectedValue) as caught:
+        to_array("Activation__Field", [*beside, value], kind)
+    assert str(caught.value) == f"The field Activation.Field holds a value that is no {kind}"
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("kind", ARROW)
+@pytest.mark.parametrize("values", [[], [None], [None, None]], ids=len)
+def test_columns_without_values_keep_their_type(kind: str, values: list[None]) -> None:
+    array = to_array("Field", values, kind)
+    assert array.type == ARROW[kind]
+    assert array.to_pylist() == values
+
+
+@pytest.mark.parametrize("digits", range(8))
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "", "+02:00"])
+def test_fractions_of_seconds(digits: int, zone: str) -> None:
+    fraction = f".{'1234567'[:digits]}" if digits else ""
+    hour = 2 if zone == "+02:00" else 4
+    micros = int("1234567"[:digits].ljust(6, "0")[:6])
+    array = to_array("Field", [f"2026-11-22T04:44:05{fraction}{zone}"], "timestamp")
+    assert array.to_pylist() == [at(2026, 11, 22, hour, 44, 5, micros)]
+
+
+def test_dates_in_many_forms_in_one_column() -> None:
+    values = [
+        "2026-11-22T04:44:00.1234567Z",
+        "",
+        None,
+        0,
+        "2026-11-22T04:44:00",
+        "1999-01-01 00:00:00+01:00",
+    ]
+    assert to_array("Field", values, "timestamp").to_pylist() == [
+        at(2026, 11, 22, 4, 44, 0, 123_456),
+        None,
+        None,
+        at(1970, 1, 1),
+        at(2026, 11, 22, 4, 44),
+        at(1998, 12, 31, 23),
+    ]
+
+
+@pytest.mark.parametrize("value", [10**17, 2**62])
+def test_a_unix_timestamp_out_of_range(value: int) -> None:
+    with pytest.raises(UnexpectedValue, match="Field"):
+        to_array("Field", [value], "timestamp")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-inf", "1e400"])
+def test_words_are_no_double(value: str) -> None:
+    with pytest.raises(UnexpectedValue):
+        to_array("Field", [value], "double")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("bigint", "0x10"),
+        ("timestamp", "2026-11-22T04:44Z"),
+        ("timestamp", "2026-11-22"),
+        ("timestamp", "2026-11-22T04Z"),
+        ("timestamp", "2026-11-22T04:44:00+0200"),
+        ("timestamp", "0000-01-01T00:00:00Z"),
+        ("timestamp", "9999-12-31T23:59:59-05:00"),
+    ],
+)
+def test_a_value_means_the_same_beside_an_empty_one(kind: str, value: str) -> None:
+    def taken(values: list[str]) -> Any:
+        try:
+            return to_array("Field", values, kind)[0].cast(pa.string()).as_py()
+        except UnexpectedValue:
+            return "refused"
+
+    assert taken([value]) == taken([value, ""])
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def test_a_row() -> None:
+    rows = tabulate(
+        {
+            "Identifier": "6606",
+            "Name": "Botany",
+            "Points": 7,
+            "IsActive": True,
+            "StartDate": "2026-11-22T04:44:00.000Z",
+            "Tags": ["a"],
+            "Type": {"Id": 3, "Owner": {"Name": "Ada"}},
+        }
+    )
+    assert rows.keyless == 0
+    assert rows.table.schema.types == [ARROW[hint["data_type"]] for hint in COLUMNS.values()]
+    assert rows.table.to_pylist() == [
+        {
+            "Identifier": 6606,
+            "Name": "Botany",
+            "Points": 7.0,
+            "IsActive": True,
+            "StartDate": at(2026, 11, 22, 4, 44),
+            "Tags": '["a"]',
+            "Type__Id": 3,
+            "Type__Owner__Name": "Ada",
+        }
+    ]
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_an_empty_page_has_every_declared_column(endpoint: Endpoint) -> None:
+    columns: Any = endpoint.resource["columns"]
+    table = Tabulator(columns, [])([]).table
+    assert table.num_rows == 0
+    assert {field.name: field.type for field in table.schema} == {
+        name: ARROW[hint["data_type"]] for name, hint in columns.items()
+    }
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_a_page_of_nulls_has_every_declared_column(endpoint: Endpoint) -> None:
+    columns: Any = endpoint.resource["columns"]
+    table = Tabulator(columns, [])([{}, {}]).table
+    assert table.schema.names == list(columns)
+    assert table.num_rows == 2
+    assert all(column.null_count == 2 for column in table.columns)
+
+
+@pytest.mark.parametrize(
+    "block",
+    [{}, {"Type": None}, {"Type": {}}, {"Type": {"Id": None, "Owner": None}}],
+    ids=["absent", "null", "empty", "null within"],
+)
+def test_nested_blocks_that_hold_nothing(block: dict[str, Any]) -> None:
+    (row,) = tabulate({"Identifier": 1} | block).table.to_pylist()
+    assert row["Type__Id"] is None
+    assert row["Type__Owner__Name"] is None
+    assert UNDECLARED not in str(row)
+
+
+def test_nested_blocks_come_and_go() -> None:
+    table = tabulate(
+        {"Identifier": 1, "Type": None},
+        {"Identifier": 2, "Type": {"Id": "3"}},
+        {"Identifier": 3},
+        {"Identifier": 4, "Type": {"Owner": {"Name": "Ada"}}},
+    ).table
+    assert table["Type__Id"].to_pylist() == [None, 3, None, None]
+    assert table["Type__Owner__Name"].to_pylist() == [None, None, None, "Ada"]
+
+
+@pytest.mark.parametrize("value", [CANARY, 7, [1], True], ids=repr)
+@pytest.mark.parametrize(("name", "wrap"), [("Type", False), ("Type.Owner", True)])
+def test_what_is_no_nested_block(value: Any, name: str, wrap: bool) -> None:
+    block = {"Type": {"Owner": value} if wrap else value}
+    with pytest.raises(UnexpectedValue) as caught:
+        tabulate({"Identifier": 1}, block)
+    assert str(caught.value) == f"The field {name} is no block"
+
+
+def test_the_error_names_the_field_and_not_the_value() -> None:
+    with pytest.raises(UnexpectedValue) as caught:
+        tabulate({"Identifier": 1}, {"Identifier": 2, "Type": {"Id": CANARY}})
+    assert str(caught.value) == "The field Type.Id holds a value that is no bigint"
+
+
+def test_numbers_that_drift_stay_one_column() -> None:
+    blocks = [{"Identifier": at, "Points": points} for at, points in enumerate([7, 8, 7.5, "6"])]
+    assert tabulate(*blocks).table["Points"].to_pylist() == [7.0, 8.0, 7.5, 6.0]
+
+
+def test_numbers_that_drift_between_pages_stay_one_column() -> None:
+    pages = [tabulate({"Identifier": 1, "Points": points}) for points in (7, 7.5, None, "6")]
+    assert concat(pages).table["Points"].to_pylist() == [7.0, 7.5, None, 6.0]
+
+
+@pytest.mark.parametrize("same", [[6606, "6606"], ["6606", 6606], [6606.0, "6606"]], ids=repr)
+def test_ids_as_numbers_and_strings_join(same: list[Any]) -> None:
+    table = tabulate(*({"Identifier": one} for one in same)).table
+    assert table["Identifier"].to_pylist() == [6606, 6606]
+
+
+# --- keys ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [{}, {"Identifier": None}, {"Identifier": ""}], ids=repr)
+def test_a_row_without_its_key_is_counted_and_left_out(key: dict[str, Any]) -> None:
+    rows = tabulate({"Identifier": 1}, {"Name": CANARY} | key, {"Identifier": 3})
+    assert rows.keyless == 1
+    assert rows.table["Identifier"].to_pylist() == [1, 3]
+
+
+def test_every_key_must_be_there() -> None:
+    rows = tabulate(
+        {"Identifier": 1, "Type": {"Id": 1}},
+        {"Identifier": 2, "Type": None},
+        {"Identifier": None, "Type": {"Id": 3}},
+        {"Identifier": None, "Type": None},
+        keys=("Identifier", "Type__Id"),
+    )
+    assert rows.keyless == 3
+    assert rows.table["Identifier"].to_pylist() == [1]
+
+
+def test_a_page_of_keyless_rows() -> None:
+    rows = tabulate({}, {"Name": "a"})
+    assert (rows.keyless, rows.table.num_rows) == (2, 0)
+    assert rows.table.schema.names == list(COLUMNS)
+
+
+def test_nought_is_a_key() -> None:
+    assert tabulate({"Identifier": 0}).keyless == 0
+
+
+# --- putting tables together --------------------------------------------------------------------
+
+
+def test_concat_counts_and_fills() -> None:
+    rows = concat(
+        [
+            tabulate({"Identifier": 1, "New": "a"}),
+            tabulate({"Identifier": None}, {"Identifier": 2}),
+            tabulate(),
+            tabulate({"Identifier": 3, "Newer": 1}, {}),
+        ]
+    )
+    assert rows.keyless == 2
+    assert rows.table["Identifier"].to_pylist() == [1, 2, 3]
+    found = settled(table=rows.table)
+    assert found["New"] == ["a", None, None]
+    assert found["Newer"] == [None, None, 1]
+
+
+def test_concat_of_one_is_that_one() -> None:
+    rows = tabulate({"Identifier": 1})
+    assert concat([rows]) is rows
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_constant_stands_in_front(count: int) -> None:
+    table = add_constant(
+        tabulate(*[{"Identifier": 1}] * count).table, "org_unit_id", 6606, pa.int64()
+    )
+    assert table.schema.names[0] == "org_unit_id"
+    assert not table.schema.field("org_unit_id").nullable
+    assert table["org_unit_id"].to_pylist() == [6606] * count
+
+
+def test_rows_for_tables_with_json() -> None:
+    table = tabulate({"Identifier": 1, "Tags": ["a", {"b": 1}]}, {"Identifier": 2}).table
+    rows = to_rows(table, ["Tags"])
+    assert [row["Tags"] for row in rows] == [["a", {"b": 1}], None]
+    assert [row["Identifier"] for row in rows] == [1, 2]
+
+
+def test_no_rows_for_tables_with_json() -> None:
+    rows: Any = to_rows(tabulate().table, ["Tags"])
+    assert type(rows) is type(dlt.mark.materialize_table_schema())
+
+
+def test_json_columns_are_known() -> None:
+    assert Tabulator(COLUMNS, []).json_columns == ["Tags"]
+
+
+# --- fields that nobody declared ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        ([True, None, False], pa.bool_(), [True, None, False]),
+        ([7, None], pa.int64(), [7, None]),
+        ([7, 7.5], pa.float64(), [7.0, 7.5]),
+        ([7.5, None], pa.float64(), [7.5, None]),
+        (["a", None, ""], pa.string(), ["a", None, ""]),
+        (["7"], pa.string(), ["7"]),
+        (["2026-11-22T04:44:00.000Z"], pa.string(), ["2026-11-22T04:44:00.000Z"]),
+        ([[1, 2]], pa.string(), ["[1,2]"]),
+        ([{"a": 1}], pa.string(), ['{"a":1}']),
+        ([7, "a"], pa.string(), ["7", "a"]),
+        ([True, 7], pa.string(), ["true", "7"]),
+        ([2**63, 1], pa.string(), ["9223372036854775808", "1"]),
+    ],
+    ids=repr,
+)
+def test_types_are_inferred(values: list[Any], kind: pa.DataType, expected: list[Any]) -> None:
+    table = settle_undeclared(undeclared(NewField=values), {}, NORMALIZE)
+    assert {field.name: field.type for field in table.schema} == {"NewField": kind}
+    assert table["NewField"].to_pylist() == expected
+
+
+def test_a_field_of_nulls_makes_no_column() -> None:
+    assert settled(NewField=[None, None], Other=[1, None]) == {"Other": [1, None]}
+
+
+def test_declared_columns_stay_as_they_are() -> None:
+    table = tabulate({"Identifier": 1, "New": 1, "Type": {"New": "a"}}).table
+    after = settle_undeclared(table, {}, NORMALIZE)
+    assert after.schema.names == [*COLUMNS, "New", "Type__New"]
+    assert after.select(list(COLUMNS)) == table.select(list(COLUMNS))
+    assert not after.schema.field("Identifier").nullable
+    assert after["Type__New"].to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("known", "values", "fitting", "others"),
+    [
+        ("bigint", [7, "8", None, "x"], [7, 8, None, None], [None, None, None, "x"]),
+        ("bigint", [7.5, True, [1]], [None] * 3, ["7.5", "true", "[1]"]),
+        ("double", [7, "7.5", {"a": 1}], [7.0, 7.5, None], [None, None, '{"a":1}']),
+        ("bool", [True, "false", "x"], [True, False, None], [None, None, "x"]),
+        ("text", [7, True, "x"], ["7", "true", "x"], None),
+        ("bigint", [7, 8], [7, 8], None),
+    ],
+    ids=repr,
+)
+def test_types_are_kept_and_others_go_to_a_variant(
+    known: str, values: list[Any], fitting: list[Any], others: list[Any] | None
+) -> None:
+    found = settled({"new_field": known}, NewField=values)
+    assert found.pop("NewField") == fitting
+    assert found == ({"NewField__v_text": others} if others else {})
+
+
+@pytest.mark.parametrize("known", ["bigint", "double", "bool", "text"])
+def test_kept_types_outlast_a_page_of_nulls(known: str) -> None:
+    table = settle_undeclared(undeclared(NewField=[None]), {"new_field": known}, NORMALIZE)
+    assert table.schema.field("NewField").type == ARROW[known]
+
+
+def test_types_unknown_to_us_are_inferred() -> None:
+    assert settled({"new_field": "decimal"}, NewField=[7]) == {"NewField": [7]}
+
+
+@pytest.mark.parametrize(
+    ("known", "value", "expected"),
+    [
+        ("timestamp", "2026-11-22T04:44:00.000Z", at(2026, 11, 22, 4, 44)),
+        ("timestamp", 0, at(1970, 1, 1)),
+        ("json", [1, 2], "[1,2]"),
+        ("json", {"a": 1}, '{"a":1}'),
+    ],
+    ids=repr,
+)
+def test_kept_types_that_are_converted(known: str, value: Any, expected: Any) -> None:
+    assert settled({"new_field": known}, NewField=[value]) == {"NewField": [expected]}
+
+
+def test_a_name_that_is_taken() -> None:
+    table = tabulate({"Identifier": 1, "Name": "a", "name": "b", "NAME": None}).table
+    found = settled(table=table)
+    assert found["Name"] == ["a"]
+    assert found["name_undeclared"] == ["b"]
+
+
+@pytest.mark.parametrize(
+    "names", [("UserName", "User_Name"), ("Id", "ID"), ("A B", "A-B")], ids=repr
+)
+def test_two_new_fields_of_one_name(names: tuple[str, str]) -> None:
+    found = settled(**{names[0]: [1], names[1]: [2]})
+    assert sorted(column[0] for column in found.values()) == [1, 2]
+    assert len({NORMALIZE(name) for name in found}) == 2
+
+
+def test_three_new_fields_of_one_name() -> None:
+    found = settled(Id=[1], ID=[2], id=[3])
+    assert sorted(column[0] for column in found.values()) == [1, 2, 3]
+    assert len({NORMALIZE(name) for name in found}) == 3
+
+
+def test_a_field_that_is_called_like_a_nested_one() -> None:
+    found = settled(table=tabulate({"Identifier": 1, "Type": {"Id": 3}, "Type__Id": 4}).table)
+    assert found["Type__Id"] == [3]
+    assert [4] in found.values()
+
+
+def test_new_fields_of_one_path() -> None:
+    table = tabulate({"Identifier": 1, "Type": {"New": 3}, "Type__New": 4}).table
+    found = settled(table=table)
+    assert found["Type__New"] == [3]
+    assert [4] in found.values()
+
+
+def test_a_field_that_is_called_like_a_variant() -> None:
+    found = settled({"new": "bigint"}, New=["x"], New__v_text=["y"])
+    assert found == {"New": [None], "New__v_text": ["x"], "New__v_text_undeclared": ["y"]}
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [{"Identifier": 1, "Name": "a"}, {"Name": "b", "Identifier": 2}],
+        [{"Identifier": 1, "Name": "a"}, {"Identifier": 2, "Points": 7}],
+        [{"Identifier": 1}, {"Identifier": 2, "Points": 7, "New": "b"}],
+    ],
+    ids=["another order", "as many others", "more"],
+)
+def test_blocks_of_several_shapes(blocks: list[dict[str, Any]]) -> None:
+    table = tabulate(*blocks).table
+    for field in ("Identifier", "Name", "Points"):
+        assert table[field].to_pylist() == [block.get(field) for block in blocks]
+    assert (f"{UNDECLARED}New" in table.schema.names) == ("New" in blocks[1])
+
+
+@pytest.mark.parametrize("name", ["_dlt_id", "_dlt_load_id", "_dlt_anything"])
+def test_names_of_dlt_are_not_taken(name: str) -> None:
+    found = settled(**{name: ["evil"]})
+    assert found == {f"{name.lstrip('_')}_undeclared": ["evil"]}
+
+
+def test_columns_of_new_fields_have_an_order() -> None:
+    blocks = [
+        {"Identifier": 1, **{f"New{at}": at for at in order}} for order in ((3, 1, 2), (2, 3))
+    ]
+    after = settle_undeclared(tabulate(*blocks).table, {}, NORMALIZE)
+    assert after.schema.names[len(COLUMNS) :] == ["New1", "New2", "New3"]
+
+
+def test_undeclared_values_travel_as_json() -> None:
+    table = tabulate({"Identifier": 1, "New": [1, {"a": None}]}).table
+    assert json.loads(table[f"{UNDECLARED}New"][0].as_py()) == [1, {"a": None}]
