@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check lint types bench clean
+.PHONY: help demo test check lint types bench reliability clean
 
 help:  ## Show what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what was loaded
 	$(BIN)/d2l-brightspace demo
@@ -28,6 +28,9 @@ types: $(READY)  ## Types
 bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 	$(BIN)/python -m pip --version >/dev/null 2>&1 && $(BIN)/python -m pip install --quiet --group bench || uv pip install --quiet --python $(BIN)/python --group bench
 	$(BIN)/python -m benchmarks --write docs
+
+reliability: $(READY)  ## Write docs/reliability.md from the tests
+	$(BIN)/python -m tests.hostile.reliability
 
 clean:  ## Remove the environment and what runs left behind
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

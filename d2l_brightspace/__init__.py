@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from .data_sets.advanced import advanced_data_set
     from .data_sets.source import brightspace_data_sets_source
     from .import_jobs import import_jobs_source
-    from .runs import RunInProgress, RunReport, progress_display, run
+    from .runs import (
+        DestinationInUse,
+        DestinationRefused,
+        RunInProgress,
+        RunReport,
+        progress_display,
+        run,
+    )
     from .source import d2l_brightspace_source, log_message
 
 _HOMES = {
@@ -59,7 +66,14 @@ _HOMES = {
     "client.tokens": ("FileTokenStore", "TokenStore"),
     "data_sets.advanced": ("advanced_data_set",),
     "data_sets.source": ("brightspace_data_sets_source",),
-    "runs": ("RunInProgress", "RunReport", "progress_display", "run"),
+    "runs": (
+        "DestinationInUse",
+        "DestinationRefused",
+        "RunInProgress",
+        "RunReport",
+        "progress_display",
+        "run",
+    ),
     "import_jobs": ("import_jobs_source",),
     "source": ("d2l_brightspace_source", "log_message"),
 }
@@ -72,6 +86,8 @@ __all__ = [
     "BrightspaceCredentials",
     "BrightspaceError",
     "ConfigurationError",
+    "DestinationInUse",
+    "DestinationRefused",
     "FileTokenStore",
     "IdKeyAuth",
     "NotFound",

@@ -19,8 +19,9 @@ from typing import Any
 import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common.json import json
 from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+
+from .client.decoding import decode, encode
 
 ORG_UNIT_ID = "org_unit_id"
 """Column of the org unit that a list was read for; no block holds it."""
@@ -29,8 +30,9 @@ UNDECLARED = "undeclared:"
 _NESTING = "__"
 _APART = "_undeclared"
 """Appended to the name of a field whose column name is taken."""
-_MISFITS = (ValueError, TypeError, OverflowError, KeyError)
+_MISFITS = (ValueError, TypeError, OverflowError, KeyError, RecursionError)
 _INT64 = range(-(2**63), 2**63)
+_EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
 
 
 class UnexpectedValue(ValueError):
@@ -83,7 +85,7 @@ class Tabulator:
         arrays = [to_array(name, declared[name], kind) for name, kind in self._types.items()]
         fields = list(self.schema)
         for name, column in others.items():
-            arrays.append(pa.array([_json_text(value) for value in column], pa.string()))
+            arrays.append(pa.array([_json_text(name, value) for value in column], pa.string()))
             fields.append(pa.field(UNDECLARED + name, pa.string()))
         return self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
 
@@ -119,7 +121,7 @@ def to_rows(table: pa.Table, json_columns: Sequence[str]) -> list[dict[str, Any]
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         for name in json_columns:
-            row[name] = None if row[name] is None else json.loads(row[name])
+            row[name] = None if row[name] is None else decode(row[name].encode())
     return rows or dlt.mark.materialize_table_schema()
 
 
@@ -141,10 +143,12 @@ def settle_undeclared(
     fields = [table.schema.field(name) for name in settled]
     for raw in sorted(filter(_is_raw, table.schema.names)):
         name = raw.removeprefix(UNDECLARED)
-        if name.startswith("_dlt"):
-            name = name.lstrip("_") + _APART
+        if not name or name.startswith("_"):
+            # dlt's and ours: a field `_deleted` must not delete
+            name = (name.strip("_") or "field") + _APART
         name = _unused(name, taken, normalize)
-        values = [None if text is None else json.loads(text) for text in table[raw].to_pylist()]
+        texts = table[raw].to_pylist()
+        values = [None if text is None else decode(text.encode()) for text in texts]
         found = _settle(name, values, known.get(normalize(name)))
         taken.update(map(normalize, found))
         fields += [pa.field(column, array.type) for column, array in found.items()]
@@ -182,7 +186,7 @@ def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
         return pa.array([None if value is None else convert(value) for value in values], arrow)
     except _MISFITS:
         raise UnexpectedValue(
-            f"The field {name.replace(_NESTING, '.')} holds a value that is no {data_type}"
+            f"The field {_dotted(name)} holds a value that is no {data_type}"
         ) from None
 
 
@@ -214,7 +218,8 @@ def _infer(values: list[Any]) -> str | None:
     if kinds == {int}:
         return "bigint" if all(v is None or v in _INT64 for v in values) else "text"
     if kinds <= {int, float}:
-        return "double"
+        exact = all(v in _EXACT_IN_DOUBLE for v in values if isinstance(v, int))
+        return "double" if exact else "text"
     return "text"
 
 
@@ -254,7 +259,7 @@ def _nested(column: Sequence[Any], name: str) -> Sequence[dict[str, Any]]:
     if kinds == {dict}:
         return column
     if not kinds <= {dict, type(None)}:
-        raise UnexpectedValue(f"The field {name.replace(_NESTING, '.')} is no block")
+        raise UnexpectedValue(f"The field {_dotted(name)} is no block")
     return [block or {} for block in column]
 
 
@@ -287,14 +292,19 @@ def _is_raw(name: str) -> bool:
     return name.startswith(UNDECLARED)
 
 
-def _json_text(value: Any) -> str | None:
-    return None if value is None else json.dumps(value)
+def _json_text(name: str, value: Any) -> str | None:
+    try:
+        return None if value is None else encode(value)
+    except RecursionError:
+        raise UnexpectedValue(f"The field {_dotted(name)} is nested too deep") from None
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)
+    return value if isinstance(value, str) else encode(value)
+
+
+def _dotted(name: str) -> str:
+    return name.replace(_NESTING, ".")
 
 
 def _integer(value: Any) -> int:
@@ -386,5 +396,5 @@ _CONVERT: dict[str, Callable[[Any], Any]] = {
     "double": _number,
     "bool": _boolean,
     "timestamp": _timestamp,
-    "json": json.dumps,
+    "json": encode,
 }

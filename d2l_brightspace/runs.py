@@ -12,10 +12,11 @@ from typing import Any
 
 import dlt
 import pyarrow
-from dlt.common.destination.exceptions import DestinationTerminalException
+from dlt.common.exceptions import DltException
 from dlt.common.runtime.collector import NULL_COLLECTOR, TqdmCollector
+from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
 from dlt.extract import DltSource
-from dlt.normalize.exceptions import NormalizeException
+from dlt.load.exceptions import LoadClientJobException
 from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
@@ -30,6 +31,14 @@ SKIPPED_REQUESTS = "skipped_requests"
 
 class RunInProgress(BrightspaceError):
     """Another run works in the same folder: wait for its end."""
+
+
+class DestinationInUse(BrightspaceError):
+    """Another process writes to the database file: wait for its end; no row is lost."""
+
+
+class DestinationRefused(BrightspaceError):
+    """The destination does not take the rows of a table: look at what became of the table."""
 
 
 @dataclass(frozen=True)
@@ -103,9 +112,11 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
     Raises:
         BrightspaceError: If Brightspace could not be read; the tables hold what they held before.
         RunInProgress: If another run uses the working folder.
-        PipelineStepFailed: If the destination did not take the rows.
+        DestinationInUse: If another process has the DuckDB file open.
+        DestinationRefused: If the destination does not take the rows of a table.
     """
-    with _alone(pipeline), _plain_errors():
+    with _alone(pipeline), _plain_errors(), _no_rows_in_the_log():
+        _merge_in_transactions(pipeline)
         notes = _finish_pending(pipeline)
         in_flight = resolve(Limits()).requests_in_flight
         pipeline.extract(
@@ -148,20 +159,70 @@ def _alone(pipeline: dlt.Pipeline) -> Iterator[None]:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Raise what went wrong with Brightspace itself, without dlt's wrapping of several pages."""
+    """Raise what went wrong itself, without dlt's wrapping of several pages."""
     try:
         yield
-    except PipelineStepFailed as failure:
-        for cause in _causes(failure):
+    except DltException as failure:
+        causes = list(_causes(failure))
+        for cause in causes:
             if isinstance(cause, BrightspaceError):
                 raise cause from None
+            if _DUCKDB_IS_LOCKED in str(cause):
+                raise DestinationInUse(
+                    "Another process has the DuckDB file open, and DuckDB lets one write at a "
+                    "time. Run again when it has ended; what was extracted is loaded then."
+                ) from None
+            if isinstance(cause, LoadClientJobException):
+                raise _refused(cause, causes[-1]) from None
         raise
+
+
+def _refused(job: LoadClientJobException, cause: BaseException) -> DestinationRefused:
+    reason = type(cause).__name__
+    if reason in _QUOTES_NO_VALUE:
+        reason = str(cause).partition("\n")[0]
+    table = str(job.job_id).partition(".")[0]
+    return DestinationRefused(
+        f"The destination does not take the rows of the table {table} ({reason}). Make room if "
+        "a disk is full; if somebody changed the table by hand, give it its columns back, or load "
+        "it anew with `--full-refresh`. Nothing is lost: the next run loads these rows again."
+    )
+
+
+@contextmanager
+def _no_rows_in_the_log() -> Iterator[None]:
+    """Cut dlt's error lines before the destination's own words, which quote values of rows."""
+
+    def first_line(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            record.msg, record.args = record.getMessage().partition("\n")[0], ()
+            record.exc_info = record.exc_text = None
+        return True
+
+    log = logging.getLogger("dlt")
+    log.addFilter(first_line)
+    try:
+        yield
+    finally:
+        log.removeFilter(first_line)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _merge_in_transactions(pipeline: dlt.Pipeline) -> None:
+    """Let a merge delete old rows and insert new ones in one step, or neither.
+
+    dlt does so only where a destination says `supports_transactions`, which those for DuckDB,
+    Postgres, Snowflake and others leave open: a failed insert would leave the table without rows.
+    """
+    if pipeline.destination is not None:
+        capabilities = pipeline.destination.capabilities()
+        if capabilities.supports_ddl_transactions and capabilities.supports_transactions is None:
+            pipeline.destination.caps_params["supports_transactions"] = True
 
 
 def _finish_pending(pipeline: dlt.Pipeline) -> list[str]:
@@ -172,8 +233,8 @@ def _finish_pending(pipeline: dlt.Pipeline) -> list[str]:
     try:
         pipeline.run()
     except PipelineStepFailed as failure:
-        hopeless = (NormalizeException, DestinationTerminalException)
-        if not any(isinstance(cause, hopeless) for cause in _causes(failure)):
+        # all of it can be read again, so only a destination that is out of reach makes it wait
+        if any(isinstance(cause, _OUT_OF_REACH) for cause in _causes(failure)):
             raise
         pipeline.abort_packages()
         note = (
@@ -190,12 +251,10 @@ def _report(
 ) -> RunReport:
     loads = ", ".join(f"'{load_id}'" for load_id in load_ids) or "''"
     dataset = pipeline.dataset()
-    tables = [
-        TableCount(name, *_count(dataset, name, loads))
-        for name in sorted(pipeline.default_schema.data_table_names(seen_data_only=True))
-    ]
+    names = sorted(pipeline.default_schema.data_table_names(seen_data_only=True))
+    tables = _counts(dataset, names, loads)
     skipped = []
-    if any(count.table == SKIPPED_REQUESTS for count in tables):
+    if SKIPPED_REQUESTS in names:
         columns = ("resource", "org_unit_id", "route", "status", "reason", "detail")
         query = (
             f"SELECT {', '.join(columns)} FROM {SKIPPED_REQUESTS} "  # noqa: S608  # our own ids
@@ -214,13 +273,23 @@ def _report(
     )
 
 
-def _count(dataset: dlt.Dataset, table: str, loads: str) -> tuple[int, int]:
-    query = (
-        f"SELECT SUM(CASE WHEN _dlt_load_id IN ({loads}) THEN 1 ELSE 0 END), "  # noqa: S608
-        f"COUNT(*) FROM {table}"
+def _counts(dataset: dlt.Dataset, names: Sequence[str], loads: str) -> list[TableCount]:
+    if not names:
+        return []
+    # one query: each opens a connection of its own
+    query = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, COUNT(*) AS in_all, "  # noqa: S608  # names of the schema
+        f"SUM(CASE WHEN _dlt_load_id IN ({loads}) THEN 1 ELSE 0 END) AS of_this_run FROM {name}"
+        for name in names
     )
-    of_this_run, in_all = dataset(query).fetchall()[0]
-    return int(of_this_run or 0), int(in_all)
+    counted = {
+        name: (of_this_run, in_all) for name, in_all, of_this_run in dataset(query).fetchall()
+    }
+    return [TableCount(name, int(counted[name][0] or 0), int(counted[name][1])) for name in names]
 
 
 _SHOWN_SKIPS = 20
+_OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
+_QUOTES_NO_VALUE = ("BinderException", "CatalogException", "IOException", "TransactionException")
+"""Errors of DuckDB whose words name tables, columns and files, and no value of a row."""
+_DUCKDB_IS_LOCKED = "Could not set lock on file"

@@ -121,6 +121,7 @@ class PagesToTables:
         coverage.complete += 1
         if chunk.last:
             coverage.chunks = chunk.number + 1
+        # before the first `yield`: dlt goes on with other chunks in between
         if coverage.complete == coverage.chunks:
             del self._coverage[chunk.run]
             self._check(coverage)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Request, Response
 
 from .errors import ProtocolError, Refusal
 from .pages import Envelope, Page, read_page
-from .transport import same_origin
+from .transport import within_origin
 
 
 class _EnvelopePaginator(BasePaginator):
@@ -47,6 +47,7 @@ class _EnvelopePaginator(BasePaginator):
         self._contents: set[int] = set()
         self._fallbacks: list[str] = []
         self._restarted = False
+        self._empty_pages = 0
         self.begins_again = False
         """True while the next request starts the list anew; what was read of it is void."""
 
@@ -74,7 +75,7 @@ class _EnvelopePaginator(BasePaginator):
         if page.bookmark_lost:
             self._recover(where)
             return
-        self._fallbacks = self._rows_before_the_last(page)
+        self._remember_rows(page)
         self._has_next_page = page.has_more
         if page.has_more:
             self._check_progress(page, where)
@@ -96,14 +97,11 @@ class _EnvelopePaginator(BasePaginator):
         return _turn_to(page.bookmark)
 
     def _next_url(self, link: str, response: Response, where: Refusal) -> str:
-        try:
-            url = urljoin(response.url, link)
-            stays = same_origin(url, response.url)
-        except ValueError:
-            raise ProtocolError("Next is no URL", where) from None
-        if not stays:
+        url = within_origin(link, response.url)
+        if url is None:
             raise ProtocolError(
-                "Next leads to another host or scheme; credentials are not sent there", where
+                "Next is no URL, or leads to another host or scheme, where no credential is sent",
+                where,
             )
         self._visit(url, where)
         if url == response.url:
@@ -117,16 +115,24 @@ class _EnvelopePaginator(BasePaginator):
 
     def _check_progress(self, page: Page, where: Refusal) -> None:
         if not page.rows:
-            return  # a page filtered to nothing is no end and no standstill
+            # a page filtered to nothing is no end, but a hundred of them are a standstill
+            self._empty_pages += 1
+            if self._empty_pages >= _EMPTY_PAGES:
+                raise ProtocolError(
+                    f"The list goes on after {_EMPTY_PAGES} empty pages in a row", where
+                )
+            return
+        self._empty_pages = 0
         content = hash(f"{len(page.rows)} {page.rows[0]} {page.rows[-1]}")
         if content in self._contents:
             raise ProtocolError("The list goes round in a circle: a page came twice", where)
         self._contents.add(content)
 
-    def _rows_before_the_last(self, page: Page) -> list[str]:
-        if self.bookmark_field is None:
-            return []
-        return [str(row.get(self.bookmark_field)) for row in page.rows[:-1]][-_FALLBACK_ROWS:]
+    def _remember_rows(self, page: Page) -> None:
+        if self.bookmark_field is not None:
+            rows = [str(row.get(self.bookmark_field)) for row in page.rows]
+            known = [row for row in self._fallbacks + rows if row != page.bookmark]
+            self._fallbacks = known[-_FALLBACK_ROWS:]
 
     def _recover(self, where: Refusal) -> None:
         # `basic/apicall`, "Missing bookmarks": an item that a bookmark stands on may be deleted;
@@ -178,6 +184,7 @@ class ObjectListPaginator(_EnvelopePaginator):
 
 
 _FALLBACK_ROWS = 3
+_EMPTY_PAGES = 100
 
 
 def _page_of(response: Response, expected: Envelope) -> Page:
@@ -203,10 +210,10 @@ def _check_selector(page: Page, data: list[Any] | None, where: Refusal) -> None:
 
 def _turn_to(bookmark: str) -> Callable[[Request], None]:
     def advance(request: Request) -> None:
-        # a list that is gone on with has an earlier bookmark in its address
-        parts = urlsplit(request.url)
-        others = [(k, v) for k, v in parse_qsl(parts.query, True) if k != "bookmark"]
-        request.url = urlunsplit(parts._replace(query=urlencode(others)))
+        # the URL of a batch's first page holds a bookmark already; there must be one only
+        address, _, query = (request.url or "").partition("?")
+        kept = [pair for pair in query.split("&") if pair and not pair.startswith("bookmark=")]
+        request.url = f"{address}?{'&'.join(kept)}" if kept else address
         request.params = {**(request.params or {}), "bookmark": bookmark}
 
     return advance

@@ -40,7 +40,7 @@ from .pacing import Pacer
 from .pages import Envelope, Page, read_page
 from .paginators import BookmarkPaginator, ObjectListPaginator
 from .partial import PartialFile
-from .transport import OversizedBody, Transport, TransportFailure, same_origin
+from .transport import OversizedBody, Transport, TransportFailure, within_origin
 from .uploads import FileUpload
 from .verdicts import (
     Accept,
@@ -235,7 +235,7 @@ class BrightspaceSession(requests.Session):
             BrightspaceError: If the file cannot be had whole.
         """
         route, where = Route(template), Refusal(template)
-        patience, file = _Patience(self._limits), PartialFile(target, size)
+        patience, file = _Patience(self._limits, where), PartialFile(target, size)
         while True:
             before, sent = file.received, None
             try:
@@ -250,8 +250,8 @@ class BrightspaceSession(requests.Session):
             if isinstance(verdict, Accept):
                 return
             if file.received > before:
-                patience = _Patience(self._limits)
-            self._get_over(verdict, sent, patience, where)
+                patience = _Patience(self._limits, where)
+            self._get_over(verdict, sent, patience)
 
     def post_once(
         self,
@@ -399,13 +399,14 @@ class BrightspaceSession(requests.Session):
         paginator.init_request(step)
         parts: list[Any] = []
         rows: list[Any] = []
-        count = 0
+        count, begun = 0, False
         while True:
             response = first or self._page(request, route, where)
             page, first = response.page, None
-            if page.bookmark_lost and not count:
+            if page.bookmark_lost and not begun:
                 page.table = route.tabulated([], where)
                 return response  # the caller's bookmark, so the caller's paginator finds a way
+            begun = True
             paginator.update_state(response)
             paginator.update_request(step)
             if paginator.begins_again:
@@ -443,13 +444,15 @@ class BrightspaceSession(requests.Session):
 
     def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL."""
-        patience = _Patience(self._limits)
+        patience = _Patience(self._limits, where)
+        # may ask Brightspace itself, so not within a turn
+        request = self._with_version(request)
         while True:
             sent: PreparedRequest | None = None
             try:
-                with self._pacer.turn():
+                with self._pacer.turn(costs=not route.anonymous) as learn:
                     sent, response = self._walk(request, route, where)
-                    self._pacer.observe(response.headers)
+                    learn(response)
                 verdict = judge(response, where, route.scope)
             except TransportFailure as failure:
                 error = ServiceUnavailable(f"No answer: {failure.reason}", where)
@@ -458,16 +461,17 @@ class BrightspaceSession(requests.Session):
                 verdict = judge_once(verdict)
             if isinstance(verdict, Accept):
                 return verdict.body, response.url
-            self._get_over(verdict, sent, patience, where)
+            self._get_over(verdict, sent, patience)
 
     def _get_over(
-        self, verdict: Verdict, sent: PreparedRequest | None, patience: _Patience, where: Refusal
+        self, verdict: Verdict, sent: PreparedRequest | None, patience: _Patience
     ) -> None:
         """Do what makes another try worth it, or raise."""
         if isinstance(verdict, Retry):
-            self._sleep(patience.rest_before_retry(verdict.error))
+            self._sleep(patience.rest_before_retry(verdict))
         elif isinstance(verdict, Wait):
-            self._pacer.hold_all(patience.rest_asked_for(verdict.seconds, where))
+            self._pacer.hold_all(patience.rest_asked_for(verdict.seconds))
+            patience.check()
         elif isinstance(verdict, RenewCredential):
             patience.once("renewal", verdict.error)
             if sent is None or not self._authenticator.renew(sent):
@@ -483,8 +487,9 @@ class BrightspaceSession(requests.Session):
         self, request: PreparedRequest, route: Route, where: Refusal
     ) -> tuple[PreparedRequest, Response]:
         """Send a request and follow redirects within the origin, with credentials anew each."""
-        sent = self._ready(request, request.url or "", route)
+        url = request.url or ""
         for _ in range(_REDIRECTS):
+            sent = self._ready(request, url, route)
             try:
                 with self._slots:
                     response = self._transport.exchange(sent)
@@ -494,16 +499,17 @@ class BrightspaceSession(requests.Session):
                     "is right, raise `limits.max_body_megabytes`",
                     where,
                 ) from None
+            response.url = url  # without the signature: URLs end up in messages and traces
             if not response.is_redirect:
                 return sent, response
-            target = urljoin(response.url, response.headers["Location"])
-            if not same_origin(target, self.base_url):
+            target = within_origin(response.headers["Location"], url)
+            if target is None:
                 raise ProtocolError(
                     "Redirected to another host or scheme, which is not followed; check the "
                     "`host` setting",
                     where,
                 )
-            sent = self._ready(request, target, route)
+            url = target
         raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
 
     @contextmanager
@@ -515,19 +521,19 @@ class BrightspaceSession(requests.Session):
         for _ in range(_REDIRECTS + 1):
             sent = self._ready_anywhere(request, url, route, where)
             with ExitStack() as stack:
-                with self._pacer.turn():
+                with self._pacer.turn() as learn:
                     response, chunks = stack.enter_context(self._transport.streamed(sent))
-                    self._pacer.observe(response.headers)
+                    learn(response)
                 if not response.is_redirect:
                     yield sent, response, chunks
                     return
-            url = urljoin(response.url, response.headers["Location"])
+            url = urljoin(url, response.headers["Location"])
         raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
 
     def _ready_anywhere(
         self, request: PreparedRequest, url: str, route: Route, where: Refusal
     ) -> PreparedRequest:
-        if same_origin(url, self.base_url):
+        if within_origin(url, self.base_url):
             return self._ready(request, url, route)
         if urlsplit(url).scheme != "https" and urlsplit(self.base_url).scheme == "https":
             raise ProtocolError("The download leads to plain HTTP, which is not followed", where)
@@ -551,54 +557,63 @@ class BrightspaceSession(requests.Session):
         return judge(response, where)
 
     def _ready(self, request: PreparedRequest, url: str, route: Route) -> PreparedRequest:
-        if not same_origin(url, self.base_url):
+        if within_origin(url, self.base_url) is None:
             raise ProtocolError(
                 "The link leads to another host or scheme, where credentials are not sent",
                 Refusal(route.template),
             )
         ready = request.copy()
         ready.hooks = requests.hooks.default_hooks()
-        ready.url = self._with_version(url)
+        ready.url = url
         if not route.anonymous:
             self._authenticator.authenticate(ready)
         return ready
 
-    def _with_version(self, url: str) -> str:
-        if VERSION not in url:
-            return url
-        head, tail = url.split(VERSION, 1)
-        return head + self.versions.spoken(head.rstrip("/").rsplit("/", 1)[1]) + tail
+    def _with_version(self, request: PreparedRequest) -> PreparedRequest:
+        head, placeholder, tail = (request.url or "").partition(VERSION)
+        if placeholder:
+            request = request.copy()
+            request.url = head + self.versions.spoken(head.rstrip("/").rsplit("/", 1)[1]) + tail
+        return request
 
 
 class _Patience:
     """How often and how long one request has been tried."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, where: Refusal) -> None:
         self._limits = limits
+        self._where = where
         self._attempts = 0
         self._rests = 0
         self._rested = 0.0
         self._used: set[str] = set()
 
-    def rest_before_retry(self, error: BrightspaceError) -> float:
+    def rest_before_retry(self, retry: Retry) -> float:
+        """Seconds until the next attempt; raises after the last one, or if they are too many."""
         self._attempts += 1
-        if self._attempts >= self._limits.max_attempts:
-            raise error
-        return self._backoff(self._attempts)
+        asked_for = retry.after or 0.0
+        if self._attempts >= self._limits.max_attempts or asked_for > self._limits.max_wait_seconds:
+            raise retry.error
+        return max(self._backoff(self._attempts), asked_for)
 
-    def rest_asked_for(self, seconds: float | None, where: Refusal) -> float:
+    def rest_asked_for(self, seconds: float | None) -> float:
+        """Seconds of a rest that Brightspace wants; back-off where it says none."""
         self._rests += 1
-        rest = max(seconds or 0.0, self._backoff(self._rests) if not seconds else 0.0)
+        rest = seconds or self._backoff(self._rests)
         self._rested += rest
+        return rest
+
+    def check(self) -> None:
+        """Raise if all rests together are more than the settings allow."""
         if self._rests > _RESTS or self._rested > self._limits.max_wait_seconds:
             raise RateLimited(
                 f"Brightspace asks for a longer rest than the {self._limits.max_wait_seconds:g} s "
                 "that `limits.max_wait_seconds` allows; run again later or raise it",
-                where,
+                self._where,
             )
-        return rest
 
     def once(self, remedy: str, error: BrightspaceError) -> None:
+        """Raise if the remedy was tried before."""
         if remedy in self._used:
             raise error
         self._used.add(remedy)

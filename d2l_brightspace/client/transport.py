@@ -6,11 +6,15 @@ judges no status; it makes sure that an answer is complete before anybody looks 
 
 from __future__ import annotations
 
+import http.client
+import io
+import logging
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
@@ -45,15 +49,16 @@ class Transport:
 
     Args:
         limits: Time and size bounds.
-        clock: Monotonic seconds, replaced in tests.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._clock = clock
-        self._adapter = HTTPAdapter(
+        self._adapter = _Adapter(
             pool_connections=4, pool_maxsize=limits.requests_in_flight + 8, max_retries=0
         )
+        # files may take as long as they need, as long as they keep coming
+        self._streams = HTTPAdapter(pool_maxsize=limits.requests_in_flight + 8, max_retries=0)
+        logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
         self._environments: dict[str, dict[str, Any]] = {}
 
     def exchange(self, request: requests.PreparedRequest) -> requests.Response:
@@ -71,24 +76,26 @@ class Transport:
         """
         if isinstance(request.body, FileUpload):
             return self._upload(request, request.body)
-        deadline = self._clock() + self._limits.response_seconds
-        response = self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
-        return self._whole(response, deadline)
+        return self._whole(
+            self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
+        )
 
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()
+        self._streams.close()
 
     def _upload(self, request: requests.PreparedRequest, body: FileUpload) -> requests.Response:
         body.sent_whole = False
         # urllib3 sends under the time for connecting, and a line may well stall for longer than
         # that; how long the whole upload takes is a matter of the line
-        response = self._open(request, self._limits.response_seconds, self._limits.upload_seconds)
-        return self._whole(response, self._clock() + self._limits.response_seconds)
+        return self._whole(
+            self._open(request, self._limits.response_seconds, self._limits.upload_seconds)
+        )
 
-    def _whole(self, response: requests.Response, deadline: float) -> requests.Response:
+    def _whole(self, response: requests.Response) -> requests.Response:
         try:
-            response._content = b"".join(self._read(response, deadline))
+            response._content = b"".join(self._read(response))
         except BaseException:
             response.close()
             raise
@@ -114,21 +121,29 @@ class Transport:
         Raises:
             TransportFailure: If no answer arrived, or, from the pieces, if the body broke off.
         """
-        response = self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
+        response = self._open(
+            request, self._limits.connect_seconds, self._limits.response_seconds, self._streams
+        )
         try:
             yield response, self._pieces(response)
         finally:
             response.close()
 
     def _open(
-        self, request: requests.PreparedRequest, send_seconds: float, answer_seconds: float
+        self,
+        request: requests.PreparedRequest,
+        send_seconds: float,
+        answer_seconds: float,
+        adapter: HTTPAdapter | None = None,
     ) -> requests.Response:
         try:
-            return self._adapter.send(
+            return (adapter or self._adapter).send(
                 request,
                 timeout=(send_seconds, answer_seconds),
                 **self._environment(request.url or ""),
             )
+        except requests.exceptions.ReadTimeout:
+            raise self._too_slow() from None
         # the messages of these exceptions hold the URL, so none of them is passed on
         except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
             raise TransportFailure(_kind(error), delivered=False) from None
@@ -159,35 +174,122 @@ class Transport:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise TransportFailure(_kind(error)) from None
 
-    def _read(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
+    def _read(self, response: requests.Response) -> Iterator[bytes]:
         room = int(self._limits.max_body_megabytes * 1024 * 1024)
         try:
-            # `read1` returns what one read brought, so that a trickle cannot outlast the deadline
+            # `read1` inflates no more than asked for, so a small body cannot fill the memory
             while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
                 room -= len(chunk)
                 if room < 0:
                     raise OversizedBody
-                if self._clock() > deadline:
-                    raise TransportFailure(
-                        f"the answer took longer than {self._limits.response_seconds:g} s"
-                    )
                 yield chunk
+        except urllib3.exceptions.ReadTimeoutError:
+            raise self._too_slow() from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise TransportFailure(_kind(error)) from None
 
-
-def same_origin(url: str, other: str) -> bool:
-    """Whether two absolute URLs share scheme, host and port, and hold no user information."""
-    one, two = urlsplit(url), urlsplit(other)
-    if "@" in one.netloc or "@" in two.netloc:
-        return False
-    return _origin(one.scheme, one.hostname, one.port) == _origin(
-        two.scheme, two.hostname, two.port
-    )
+    def _too_slow(self) -> TransportFailure:
+        return TransportFailure(f"the answer took longer than {self._limits.response_seconds:g} s")
 
 
-def _origin(scheme: str, host: str | None, port: int | None) -> tuple[str, str | None, int | None]:
-    return scheme, host, port or {"https": 443, "http": 80}.get(scheme)
+class _Deadline(io.RawIOBase):
+    """Reads a socket whose timeout is for all reads together, not for each."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._raw = connection.makefile("rb", buffering=0)
+        self._timeout = connection.gettimeout()
+        self._ends_at = time.monotonic() + (self._timeout or 0.0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        if self._timeout is None:
+            return self._raw.readinto(buffer)
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        try:
+            return self._raw.readinto(buffer)
+        finally:
+            self._connection.settimeout(self._timeout)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that has one deadline for status line, headers and body: none may trickle."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Deadline(sock))
+
+
+class _HTTPConnection(urllib3.connection.HTTPConnection):
+    response_class = _Answer
+
+
+class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Answer
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections whose answers have a deadline, with and without a proxy."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(*arguments, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Keep queries out of the log: an ID-Key signature is in there."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            one.partition("?")[0] if isinstance(one, str) else one for one in record.args
+        )
+    return True
+
+
+def within_origin(link: str, base: str) -> str | None:
+    """The absolute URL that a link on a page leads to; None if credentials must not go there.
+
+    Args:
+        link: As it arrived: absolute, relative, or no URL at all.
+        base: URL of the page.
+    """
+    try:
+        url = urljoin(base, link)
+        return url if _origin(url) == _origin(base) else None
+    except ValueError:
+        return None
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    if "@" in parts.netloc:
+        raise ValueError("a URL with user information has no origin to trust")
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _sent_whole(request: requests.PreparedRequest) -> bool:

@@ -14,9 +14,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from dlt.common.json import json
 from requests import PreparedRequest, Response
 
+from .decoding import decode
 from .errors import (
     AuthenticationError,
     BrightspaceError,
@@ -43,6 +43,8 @@ class Retry:
     error: BrightspaceError
     delivered: bool = True
     """False if the request certainly had no effect."""
+    after: float | None = None
+    """Seconds of the rest, where Brightspace names them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def judge(  # noqa: PLR0911  # a table of status codes
             )
         )
     if status >= 500:
-        return Retry(ServiceUnavailable("Brightspace failed to answer", where))
+        error = ServiceUnavailable("Brightspace failed to answer", where)
+        return Retry(error, after=_seconds(response.headers.get("Retry-After")))
     return Fail(ProtocolError("Brightspace does not understand the request", where))
 
 
@@ -152,7 +155,7 @@ def _accept(response: Response, where: Refusal) -> Verdict:
     if content_type and "json" not in content_type:
         return Fail(ProtocolError(f"The answer is {content_type.split(';')[0]}, not JSON", where))
     try:
-        return Accept(json.loadb(body.removeprefix(b"\xef\xbb\xbf")))
+        return Accept(decode(body))
     except (ValueError, RecursionError):
         # an answer cut short looks like this, so another try may bring it whole
         return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))
@@ -201,6 +204,7 @@ def _seconds_to_wait(response: Response) -> float | None:
 
 
 def _seconds(value: str | None) -> float | None:
+    """A wait in seconds, whether it came as seconds or as a date (RFC 9110, 10.2.3)."""
     if value is None:
         return None
     try:
@@ -227,9 +231,11 @@ def _detail(response: Response) -> str | None:
 def _words(response: Response) -> Iterable[str]:
     text = response.text[:_READ_CHARACTERS].strip()
     try:
-        block = json.loads(text)
-    except ValueError:
-        return [] if text.startswith("<") else [" ".join(text.split())]
+        block = decode(text.encode())
+    except (ValueError, RecursionError):
+        # what claims to be JSON and is none may be a piece of anybody's record
+        plain = "json" not in response.headers.get("Content-Type", "").lower()
+        return [" ".join(text.split())] if plain and not text.startswith("<") else []
     if not isinstance(block, dict):
         return []
     errors = block.get("Errors")

@@ -327,7 +327,7 @@ def test_links_that_are_no_url(tenant: Tenant, link: str) -> None:
     tenant.gives(CLASSLIST, objects(1, then=link))
     with pytest.raises(ProtocolError, match="no URL") as caught:
         rows_of(CLASSLIST, "Objects")
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 @pytest.mark.parametrize("link", [CLASSLIST, "", "?"], ids=["absolute", "path", "query"])

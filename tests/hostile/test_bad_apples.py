@@ -1,0 +1,149 @@
+"""One org unit, one row or one value that is not like the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from d2l_brightspace import PermissionDenied, ProtocolError
+
+from .arena import PREFIX, Arena, truth
+from .cases import case, each, together
+from .server import Answer
+from .tenant import edited, member, page
+
+COURSES = 1000
+
+
+ROTTEN = {
+    "403": Answer(403, {"title": "Not Authorized"}),
+    "404": Answer(404),
+    "500 for ever": Answer(500),
+    "malformed": Answer(200, b'{"Identifier": '),
+}
+
+
+@together("One bad apple", "recorded", *(f"1 course of 1 000: {one}" for one in ROTTEN))
+@pytest.mark.slow
+def test_one_course_of_a_thousand(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}LIMITS__REQUESTS_IN_FLIGHT", "20")
+    for unit in range(1001, 1001 + COURSES - 3):
+        arena.tenant.courses[unit] = {"Identifier": str(unit), "Name": f"Course {unit}"}
+    bad = dict(zip((1100, 1400, 1500, 1900), ROTTEN.values(), strict=True))
+    for unit, answer in bad.items():
+        arena.fault(f"/courses/{unit}$", answer)
+    gaps = {("courses", unit) for unit in bad}
+    report = arena.recorded(gaps, "courses", org_unit_ids=[*arena.tenant.courses])
+    assert arena.query("SELECT COUNT(*) FROM courses") == [(COURSES - len(bad),)]
+    assert {gap["route"] for gap in report.skipped} == {"lp/(version)/courses/(orgUnitId)"}
+    assert [gap["status"] for gap in report.skipped] == [403, 404, 500, 200]
+
+
+@together(
+    "One bad apple",
+    "recorded",
+    "a class list that breaks on its third page: 403",
+    "a class list that breaks on its third page: 500 for ever",
+    "a class list that breaks on its third page: HTML",
+)
+def test_third_page_breaks(arena: Arena) -> None:
+    for unit, answer in (
+        (101, Answer(403)),
+        (102, Answer(500)),
+        (103, Answer(200, b"<html>")),
+    ):
+        arena.tenant.classlists[unit] += [member(unit, one) for one in range(950, 955)]
+        arena.fault(f"/{unit}/classlist/", answer, when=page(3))
+    arena.tenant.courses[104] = arena.tenant.courses[101]
+    arena.tenant.classlists[104] = [member(104, 1)]
+    arena.recorded({("classlist", unit) for unit in (101, 102, 103)}, "classlist")
+
+
+@case("One bad apple", "all courses answer 403", "clear error")
+def test_all_forbidden(arena: Arena) -> None:
+    arena.fault("/classlist/", Answer(403, {"title": "Not Authorized"}))
+    arena.fails(PermissionDenied, "not one of 3 requests.*enrollment:orgunit:read", "classlist")
+
+
+@case("One bad apple", "a list of everything answers 403", "clear error")
+def test_tenant_wide_list_forbidden(arena: Arena) -> None:
+    arena.fault("/users/$", Answer(403, {"title": "Not Authorized"}))
+    arena.fails(PermissionDenied, "scope", "users", "classlist")
+
+
+@case("One bad apple", "a strict run with a gap has exit code 1", "recorded")
+def test_strict(arena: Arena) -> None:
+    from d2l_brightspace import run
+
+    arena.fault("/102/classlist/", Answer(403))
+    report = run(arena.pipeline(), arena.source("classlist"), strict=True)
+    assert report.exit_code == 1
+    arena.observed = "recorded"
+
+
+@case("One bad apple", "a gap that closes: the next run has the rows, the record stays", "exact")
+def test_gap_that_closes(arena: Arena) -> None:
+    arena.fault("/102/classlist/", Answer(404), times=1)
+    arena.recorded({("classlist", 102)}, "classlist")
+    arena.exact("classlist")
+    assert len(arena.query("SELECT * FROM skipped_requests")) == 1
+
+
+@case("Keys", "rows without their key: recorded, the rest of the page loads", "recorded")
+@pytest.mark.parametrize("value", [None, "", "absent"])
+def test_row_without_key(arena: Arena, value: Any) -> None:
+    def spoil(body: Any) -> None:
+        for row in body["Items"][2:4]:
+            if value == "absent":
+                del row["UserId"]
+            else:
+                row["UserId"] = value
+
+    arena.fault("/users/$", edited(spoil), when=page(2))
+    report = arena.run("users")
+    (gap,) = report.skipped
+    assert (gap["resource"], gap["org_unit_id"]) == ("users", 0)
+    assert gap["detail"].startswith("Rows without UserId were left out")
+    assert arena.query("SELECT rows_missing FROM skipped_requests") == [(2,)]
+    expected = truth(arena.tenant)["users"]
+    changed = {(user, f"First{user}") for user in (13, 14)}  # they stay as they were before
+    assert {*arena.tables()["users"]} == {*expected} | changed
+    arena.observed = "recorded"
+
+
+@case("Keys", "rows without their key in one org unit's list", "recorded")
+def test_row_without_key_in_a_class_list(arena: Arena) -> None:
+    arena.fault(
+        "/102/classlist/", edited(lambda body: body["Objects"][0].pop("Identifier") and None)
+    )
+    report = arena.run("classlist")
+    assert [(gap["resource"], gap["org_unit_id"]) for gap in report.skipped] == [("classlist", 102)]
+    missing = [row for row in truth(arena.tenant)["classlist"] if row[0] == 102]
+    assert arena.query("SELECT COUNT(*) FROM classlist WHERE org_unit_id = 102") == [
+        (len(missing) - 3,)
+    ]
+    arena.observed = "recorded"
+
+
+@each(
+    "Keys",
+    ("key that is a number in one place and a string in another", "exact", str),
+    ("key that arrives as 7.0", "exact", float),
+)
+def test_key_of_another_type(arena: Arena, kind: Any) -> None:
+    arena.fault(
+        "/users/$",
+        edited(
+            lambda body: [row.update(UserId=kind(row["UserId"])) for row in body["Items"]] and None
+        ),
+        when=page(2),
+    )
+    arena.exact("users")
+
+
+@case("Keys", "key that cannot be a key", "clear error")
+@pytest.mark.parametrize("value", ["canary", 7.5, {"canary": 1}, True, 2**63])
+def test_impossible_key(arena: Arena, value: Any) -> None:
+    arena.fault("/users/$", edited(lambda body: body["Items"][0].update(UserId=value)))
+    arena.fails(ProtocolError, "field UserId holds a value that is no bigint", "users")

@@ -1,0 +1,259 @@
+"""JSON that is legal, and JSON that is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from d2l_brightspace import ProtocolError
+from d2l_brightspace.rows import UnexpectedValue, to_array
+
+from .arena import Arena
+from .cases import case, each, together
+from .server import Answer
+from .tenant import edited, page
+
+USERS = "/users/$"
+TYPES = {
+    "user_id": "BIGINT",
+    "first_name": "VARCHAR",
+    "last_accessed_date": "TIMESTAMP WITH TIME ZONE",
+}
+
+
+def with_field(name: str, values: Any) -> Any:
+    """An effect: each row gets one of the values, as text that is put into the JSON as it is."""
+
+    def effect(_request: Any, normal: Any) -> Answer:
+        answer = normal()
+        page = json.loads(answer.encoded())
+        for place, row in enumerate(page["Items"]):
+            row[name] = f"<<{place % len(values)}>>"
+        text = json.dumps(page)
+        for place, value in enumerate(values):
+            text = text.replace(f'"<<{place}>>"', value)
+        answer.body = text.encode()
+        return answer
+
+    return effect
+
+
+def field(arena: Arena, column: str) -> list[Any]:
+    return [row[0] for row in arena.query(f"SELECT {column} FROM users ORDER BY user_id LIMIT 10")]
+
+
+def types_stay(arena: Arena) -> None:
+    columns = arena.columns("users")
+    assert {name: columns[name] for name in TYPES} == TYPES
+    assert not [name for name in columns if "__v_" in name]
+
+
+@each(
+    "Data",
+    ("NaN", "clear error", "NaN"),
+    ("Infinity", "clear error", "-Infinity"),
+    ("1e400", "clear error", "1e400"),
+    ("nested 100 000 deep", "clear error", "[" * 100_000 + "]" * 100_000),
+)
+def test_no_json(arena: Arena, value: str) -> None:
+    arena.fault(USERS, with_field("Extra", [value]))
+    arena.fails(ProtocolError, "no valid JSON", "users")
+
+
+@case("Data", "integers above 2^63 in an unknown field: exact, as text", "exact")
+def test_long_integers(arena: Arena) -> None:
+    numbers = ["9223372036854775808", "18446744073709551616", "-9223372036854775809", "1" * 40]
+    arena.fault(USERS, with_field("Extra", numbers))
+    arena.exact("users")
+    assert field(arena, "extra")[:4] == numbers
+    types_stay(arena)
+
+
+@case("Data", "integers above 2^53 beside fractions in an unknown field: exact, as text", "exact")
+def test_integers_a_double_cannot_hold(arena: Arena) -> None:
+    arena.fault(USERS, with_field("Extra", ["9007199254740993", "7.5"]))
+    arena.exact("users")
+    assert field(arena, "extra")[:2] == ["9007199254740993", "7.5"]
+
+
+@case("Data", "nested 300 deep in an unknown field: kept as JSON", "exact")
+def test_deep_nesting(arena: Arena) -> None:
+    deep = "[" * 300 + "7" + "]" * 300
+    arena.fault(USERS, with_field("Extra", [deep]))
+    arena.exact("users")
+    assert field(arena, "extra")[0] == deep
+
+
+@case("Data", "duplicate keys: the last counts, as RFC 8259 has it", "exact")
+def test_duplicate_keys(arena: Arena) -> None:
+    def twice(_request: Any, normal: Any) -> Answer:
+        answer = normal()
+        text = answer.encoded().decode()
+        answer.body = text.replace('"FirstName"', '"FirstName": "canary", "FirstName"').encode()
+        return answer
+
+    arena.fault(USERS, twice)
+    arena.exact("users")
+
+
+@case("Data", "keys that collide after snake_case: each in a column of its own", "exact")
+def test_colliding_keys(arena: Arena) -> None:
+    names = ["firstName", "First_Name", "FIRST_NAME", "first-name", "A B", "A-B", "A_B", ""]
+
+    def add(body: Any) -> None:
+        for row in body["Items"]:
+            row.update({name: f"{name}!" for name in names})
+
+    arena.fault(USERS, edited(add))
+    arena.exact("users")
+    columns = [name for name, kind in arena.columns("users").items() if kind == "VARCHAR"]
+    first = arena.query(f"SELECT {', '.join(columns)} FROM users WHERE user_id = 1")[0]
+    assert {value for value in first if value and value.endswith("!")} == {f"{n}!" for n in names}
+
+
+@case("Data", "fields named like those of dlt and of this loader do no harm", "exact")
+def test_reserved_names(arena: Arena) -> None:
+    names = ["_dlt_id", "_dlt_load_id", "_deleted", "_Deleted", "OrgUnitId", "_"]
+
+    def add(body: Any) -> None:
+        for row in body.get("Items") or body.get("Objects"):
+            row.update(dict.fromkeys(names, True))
+
+    arena.fault("/users/$|/classlist/", edited(add))
+    arena.exact("users", "classlist")
+
+
+@case("Data", "an unknown number that is 7 and then 7.5, in one run and across runs", "exact")
+def test_number_drift(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("d2l_brightspace.client.session._ROWS_AT_ONCE", 10)
+    arena.fault(USERS, with_field("Points", ["7"]), when=page(1), times=1)
+    arena.fault(USERS, with_field("Points", ["7.5"]), when=page(2), times=1)
+    arena.fault(USERS, with_field("Points", ['"eight"']), when=page(1))
+    arena.exact("users")
+    assert arena.query(POINTS) == [("7", 10), ("7.5", 10)]
+    arena.exact("users")
+    assert arena.query(POINTS) == [("eight", 10)]
+
+
+POINTS = (
+    "SELECT COALESCE(CAST(points AS VARCHAR), points__v_text) AS value, COUNT(*) FROM users "
+    "GROUP BY 1 HAVING value IS NOT NULL ORDER BY 1"
+)
+
+
+@case("Data", "an unknown field whose type changes from run to run", "exact")
+def test_type_drift_across_runs(arena: Arena) -> None:
+    for values in (["true"], ["7", "1.5"], ['"text"', "null"], ['{"a": 1}', "[1, 2]"]):
+        arena.server._faults.clear()
+        arena.fault(USERS, with_field("Extra", values))
+        arena.exact("users")
+
+
+@case("Data", "an unknown field that comes and goes within a run", "exact")
+def test_field_that_comes_and_goes(arena: Arena) -> None:
+    arena.fault(USERS, with_field("Extra", ["7"]), when=page(2))
+    arena.exact("users")
+    assert arena.query("SELECT COUNT(extra) FROM users") == [(10,)]
+
+
+FIELDS = {
+    "a number that arrives as a string": ("OrgId", ['"6606"', "6606", "6606.0", '""']),
+    "a string that arrives as a number": ("MiddleName", ["12", "1.5", "true", "null"]),
+    "a string that arrives as an object or an array": ("OrgDefinedId", ['{"a": 1}', "[]"]),
+    "NUL in a string": ("UserName", ['"a\\u0000b"']),
+    "half a surrogate pair in a string": ("Pronouns", ['"a\\ud83d!"', '"\\ud83d\\ude00"']),
+    "null everywhere": ("ExternalEmail", ["null"]),
+}
+LOADED = {
+    "org_id": [6606, 6606, 6606, None],
+    "middle_name": ["12", "1.5", "true", None],
+    "org_defined_id": ['{"a":1}', "[]"],
+    "user_name": ["a\0b"],
+    "pronouns": ["a\ufffd!", "\U0001f600"],
+    "external_email": [None],
+}
+
+
+@together("Data", "exact", *FIELDS)
+def test_documented_field(arena: Arena) -> None:
+    def all_of_them(_request: Any, normal: Any) -> Answer:
+        answer = normal()
+        for name, values in FIELDS.values():
+            answer = with_field(name, values)(_request, lambda given=answer: given)
+        return answer
+
+    arena.fault(USERS, all_of_them)
+    arena.exact("users")
+    for column, expected in LOADED.items():
+        assert field(arena, column)[: len(expected)] == expected, column
+    types_stay(arena)
+
+
+@each(
+    "Data",
+    ("an object where a date should be", "clear error", "LastAccessedDate", '{"canary": 1}'),
+    ("a text where a date should be", "clear error", "LastAccessedDate", '"canary"'),
+    ("a text where a block should be", "clear error", "Activation", '"canary"'),
+    ("a text where a number should be", "clear error", "OrgId", '"canary"'),
+)
+def test_impossible_value(arena: Arena, name: str, value: str) -> None:
+    arena.fault(USERS, with_field(name, [value]))
+    arena.fails(ProtocolError, f"field {name} ", "users")
+
+
+@case("Data", "dates with 0 to 7 fraction digits, zones and none", "exact")
+def test_dates(arena: Arena) -> None:
+    moments = {
+        "2026-01-05T08:00:00Z": "2026-01-05 08:00:00+00",
+        "2026-01-05T08:00:00.1Z": "2026-01-05 08:00:00.1+00",
+        "2026-01-05T08:00:00.12Z": "2026-01-05 08:00:00.12+00",
+        "2026-01-05T08:00:00.123Z": "2026-01-05 08:00:00.123+00",
+        "2026-01-05T08:00:00.1234Z": "2026-01-05 08:00:00.1234+00",
+        "2026-01-05T08:00:00.12345Z": "2026-01-05 08:00:00.12345+00",
+        "2026-01-05T08:00:00.123456Z": "2026-01-05 08:00:00.123456+00",
+        "2026-01-05T08:00:00.1234567Z": "2026-01-05 08:00:00.123456+00",
+        "2026-01-05T08:00:00.123+02:00": "2026-01-05 06:00:00.123+00",
+        "2026-01-05T08:00:00": "2026-01-05 08:00:00+00",
+    }
+    arena.fault(USERS, with_field("LastAccessedDate", [f'"{one}"' for one in moments]))
+    arena.exact("users")
+    with arena.connection() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        query = "SELECT CAST(last_accessed_date AS VARCHAR) FROM users ORDER BY user_id LIMIT 10"
+        assert [row[0] for row in connection.execute(query).fetchall()] == [*moments.values()]
+    types_stay(arena)
+
+
+@case("Data", "booleans as strings and numbers", "exact")
+def test_booleans() -> None:
+    values = [True, "True", "false", 1, 0, None, "FALSE"]
+    expected = [True, True, False, True, False, None, False]
+    assert to_array("x", values, "bool").to_pylist() == expected
+    with pytest.raises(UnexpectedValue, match="field x "):
+        to_array("x", ["canary"], "bool")
+
+
+@case("Data", "a documented number that is 7 and then 7.5", "exact")
+def test_documented_double() -> None:
+    assert to_array("x", [7, 7.5, "8", "", None], "double").to_pylist() == [7, 7.5, 8, None, None]
+    for impossible in ("Infinity", "nan", True, {}):
+        with pytest.raises(UnexpectedValue):
+            to_array("x", [impossible], "double")
+
+
+@case("Data", "a documented field gone: null, the column stays", "exact")
+def test_documented_field_gone(arena: Arena) -> None:
+    arena.fault(USERS, edited(lambda body: [row.pop("OrgId") for row in body["Items"]] and None))
+    before = arena.columns("users")
+    arena.exact("users")
+    assert arena.columns("users") == before
+    assert set(field(arena, "org_id")) == {None}
+
+
+@case("Data", "lists that became empty", "exact")
+def test_emptied_lists(arena: Arena) -> None:
+    arena.tenant.classlists[102].clear()
+    arena.exact("classlist", "enrollments")
+    types_stay(arena)
