@@ -239,11 +239,7 @@ class BrightspaceSession(requests.Session):
         while True:
             before, sent = file.received, None
             try:
-                with self._opened(urljoin(self.base_url, link), file, route, where) as (
-                    sent,
-                    response,
-                    chunks,
-                ):
+                with self._opened(link, file, route, where) as (sent, response, chunks):
                     verdict = self._take(response, chunks, file, where)
             except TransportFailure as failure:
                 verdict = Retry(ServiceUnavailable(f"No whole file: {failure.reason}", where))
@@ -514,33 +510,35 @@ class BrightspaceSession(requests.Session):
 
     @contextmanager
     def _opened(
-        self, url: str, file: PartialFile, route: Route, where: Refusal
+        self, link: str, file: PartialFile, route: Route, where: Refusal
     ) -> Iterator[tuple[PreparedRequest, Response, Iterator[bytes]]]:
         """Ask for a file and follow redirects, also to other hosts."""
-        request = self.prepare_request(Request("GET", url, headers=file.request_headers))
+        base = self.base_url
         for _ in range(_REDIRECTS + 1):
-            sent = self._ready_anywhere(request, url, route, where)
+            request = self._wanted(link, base, file, where)
+            ours = within_origin(request.url or "", self.base_url) is not None
             with ExitStack() as stack:
-                with self._pacer.turn() as learn:
+                with self._pacer.turn(costs=ours) as learn:
+                    sent = self._ready(request, request.url or "", route) if ours else request
                     response, chunks = stack.enter_context(self._transport.streamed(sent))
                     learn(response)
                 if not response.is_redirect:
                     yield sent, response, chunks
                     return
-            url = urljoin(url, response.headers["Location"])
+            link, base = response.headers["Location"], request.url or ""
         raise ProtocolError(f"More than {_REDIRECTS} redirects", where)
 
-    def _ready_anywhere(
-        self, request: PreparedRequest, url: str, route: Route, where: Refusal
-    ) -> PreparedRequest:
-        if within_origin(url, self.base_url):
-            return self._ready(request, url, route)
-        if urlsplit(url).scheme != "https" and urlsplit(self.base_url).scheme == "https":
+    def _wanted(self, link: str, base: str, file: PartialFile, where: Refusal) -> PreparedRequest:
+        """The request for a part of a file, with no credential on it."""
+        try:
+            url = urljoin(base, link)
+            scheme, secure = urlsplit(url).scheme, urlsplit(self.base_url).scheme == "https"
+            wanted = self.prepare_request(Request("GET", url, headers=file.request_headers))
+        except (ValueError, requests.RequestException):
+            raise ProtocolError("The download leads to what is no URL", where) from None
+        if scheme != "https" and (secure or scheme != "http"):
             raise ProtocolError("The download leads to plain HTTP, which is not followed", where)
-        ready = request.copy()
-        ready.hooks = requests.hooks.default_hooks()
-        ready.url = url
-        return ready
+        return self._with_version(wanted)
 
     def _take(
         self, response: Response, chunks: Iterator[bytes], file: PartialFile, where: Refusal

@@ -56,8 +56,6 @@ class Transport:
         self._adapter = _Adapter(
             pool_connections=4, pool_maxsize=limits.requests_in_flight + 8, max_retries=0
         )
-        # files may take as long as they need, as long as they keep coming
-        self._streams = HTTPAdapter(pool_maxsize=limits.requests_in_flight + 8, max_retries=0)
         logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
         self._environments: dict[str, dict[str, Any]] = {}
 
@@ -83,7 +81,6 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()
-        self._streams.close()
 
     def _upload(self, request: requests.PreparedRequest, body: FileUpload) -> requests.Response:
         body.sent_whole = False
@@ -121,23 +118,20 @@ class Transport:
         Raises:
             TransportFailure: If no answer arrived, or, from the pieces, if the body broke off.
         """
-        response = self._open(
-            request, self._limits.connect_seconds, self._limits.response_seconds, self._streams
-        )
+        response = self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
+        answer = response.raw._original_response
+        if isinstance(answer, _Answer):
+            answer.may_take_long()
         try:
             yield response, self._pieces(response)
         finally:
             response.close()
 
     def _open(
-        self,
-        request: requests.PreparedRequest,
-        send_seconds: float,
-        answer_seconds: float,
-        adapter: HTTPAdapter | None = None,
+        self, request: requests.PreparedRequest, send_seconds: float, answer_seconds: float
     ) -> requests.Response:
         try:
-            return (adapter or self._adapter).send(
+            return self._adapter.send(
                 request,
                 timeout=(send_seconds, answer_seconds),
                 **self._environment(request.url or ""),
@@ -199,13 +193,17 @@ class _Deadline(io.RawIOBase):
         self._connection = connection
         self._raw = connection.makefile("rb", buffering=0)
         self._timeout = connection.gettimeout()
-        self._ends_at = time.monotonic() + (self._timeout or 0.0)
+        self._ends_at: float | None = time.monotonic() + (self._timeout or 0.0)
+
+    def lift(self) -> None:
+        """Let each read have its own time again."""
+        self._ends_at = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        if self._timeout is None:
+        if self._timeout is None or self._ends_at is None:
             return self._raw.readinto(buffer)
         left = self._ends_at - time.monotonic()
         if left <= 0:
@@ -227,7 +225,12 @@ class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.fp.close()
-        self.fp = io.BufferedReader(_Deadline(sock))
+        self._deadline = _Deadline(sock)
+        self.fp = io.BufferedReader(self._deadline)
+
+    def may_take_long(self) -> None:
+        """Lift the deadline from the body; each silence in it is bounded still."""
+        self._deadline.lift()
 
 
 class _HTTPConnection(urllib3.connection.HTTPConnection):
