@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 
 from d2l_brightspace import BearerAuth, brightspace_data_sets_source
@@ -49,6 +50,7 @@ class Loader:
         self.sandbox = sandbox
         self.folder = folder
         self.arguments = arguments
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     def pipeline(self) -> dlt.Pipeline:
         return dlt.pipeline(
@@ -68,8 +70,20 @@ class Loader:
         self.pipeline().run(self.source(**more))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.pipeline().sql_client() as client:
-            return list(client.execute_sql(sql) or [])
+        with self.reading():
+            assert self._connection
+            return self._connection.execute(sql).fetchall()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep the database open for several queries; nothing can be loaded meanwhile."""
+        if self._connection:
+            yield
+            return
+        with duckdb.connect(str(self.folder / "bds.duckdb")) as self._connection:
+            self._connection.execute("USE d2l_brightspace_bds")
+            yield
+        self._connection = None
 
     def extracts(self, columns: str = "kind, reason", where: str = "1 = 1") -> list[Any]:
         return self.query(f"SELECT {columns} FROM extracts_loaded WHERE {where} ORDER BY created")
