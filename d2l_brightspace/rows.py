@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import chain
@@ -28,8 +28,12 @@ ORG_UNIT_ID = "org_unit_id"
 UNDECLARED = "undeclared:"
 """Prefix of columns whose fields no endpoint declares; their values are JSON text."""
 _NESTING = "__"
+_BELOW = "\x1f"
+"""Between the names of a block and of its undeclared field; no field name holds it."""
 _APART = "_undeclared"
 """Appended to the name of a field whose column name is taken."""
+_VARIANT = "__v_text"
+"""Appended, as dlt does it, to the name of a column for the values that do not fit its type."""
 _MISFITS = (ValueError, TypeError, OverflowError, KeyError, RecursionError)
 _INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
@@ -126,7 +130,10 @@ def to_rows(table: pa.Table, json_columns: Sequence[str]) -> list[dict[str, Any]
 
 
 def settle_undeclared(
-    table: pa.Table, known: Mapping[str, str], normalize: Callable[[str], str]
+    table: pa.Table,
+    known: Mapping[str, str],
+    normalize: Callable[[str], str],
+    names: MutableMapping[str, str],
 ) -> pa.Table:
     """Give fields that nobody declared a column of an inferred type.
 
@@ -137,20 +144,22 @@ def settle_undeclared(
         table: May hold columns under the `undeclared:` prefix.
         known: Data types of the columns the destination has, by normalized name.
         normalize: Source field name to column name.
+        names: Names that fields were given before, which they keep; new ones are added.
     """
     settled = {name: table.column(name) for name in table.schema.names if not _is_raw(name)}
     taken = {normalize(name) for name in settled}
+    for name in names.values():
+        taken |= _occupied(name, normalize)
     fields = [table.schema.field(name) for name in settled]
     for raw in sorted(filter(_is_raw, table.schema.names)):
-        name = raw.removeprefix(UNDECLARED)
-        if not name or name.startswith("_"):
-            # dlt's and ours: a field `_deleted` must not delete
-            name = (name.strip("_") or "field") + _APART
-        name = _unused(name, taken, normalize)
+        field = raw.removeprefix(UNDECLARED)
+        name = names.get(field) or _unused(_column_name(field), taken, normalize)
         texts = table[raw].to_pylist()
         values = [None if text is None else decode(text.encode()) for text in texts]
         found = _settle(name, values, known.get(normalize(name)))
-        taken.update(map(normalize, found))
+        if found:
+            names[field] = name
+            taken |= _occupied(name, normalize)
         fields += [pa.field(column, array.type) for column, array in found.items()]
         settled |= found
     return pa.table(list(settled.values()), schema=pa.schema(fields))
@@ -190,6 +199,18 @@ def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
         ) from None
 
 
+def _column_name(field: str) -> str:
+    name = field.replace(_BELOW, _NESTING)
+    if not name or name.startswith("_"):
+        # dlt's and ours: a field `_deleted` must not delete
+        name = (name.strip("_") or "field") + _APART
+    return name
+
+
+def _occupied(name: str, normalize: Callable[[str], str]) -> set[str]:
+    return {normalize(name), normalize(name + _VARIANT)}
+
+
 def _settle(name: str, values: list[Any], known: str | None) -> dict[str, pa.Array]:
     data_type = known if known in _CONVERT else _infer(values)
     if data_type is None:
@@ -205,7 +226,7 @@ def _settle(name: str, values: list[Any], known: str | None) -> dict[str, pa.Arr
             others.append(_text(value))
     found = {name: pa.array(fitting, _ARROW[data_type])}
     if any(other is not None for other in others):
-        found[f"{name}__v_text"] = pa.array(others, pa.string())
+        found[name + _VARIANT] = pa.array(others, pa.string())
     return found
 
 
@@ -239,7 +260,7 @@ def _collect(
         else:
             _collect(_nested(column, name), subtree, name + _NESTING, declared, others)
     for field, column in columns.items():
-        others[_unused(prefix + field, others)] = column
+        others[_unused(prefix.replace(_NESTING, _BELOW) + field, others)] = column
 
 
 def _columns(blocks: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
@@ -304,7 +325,7 @@ def _text(value: Any) -> str:
 
 
 def _dotted(name: str) -> str:
-    return name.replace(_NESTING, ".")
+    return name.replace(_NESTING, ".").replace(_BELOW, ".")
 
 
 def _integer(value: Any) -> int:

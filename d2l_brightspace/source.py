@@ -13,6 +13,7 @@ from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
 
 from .client.auth import BrightspaceCredentials
+from .client.limits import Limits
 from .client.pages import Page
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
@@ -180,7 +181,7 @@ def _resources(
 ) -> list[DltResource]:
     configs = []
     for endpoint in endpoints:
-        config = rest_api_resource(endpoint)
+        config = rest_api_resource(endpoint, session.limits.max_pages)
         _read_since(config["endpoint"], endpoint, since, log_filter.overlap_minutes * 60)
         config["endpoint"].get("params", {}).update(log_filter.parameters(endpoint.name))
         configs.append(config)
@@ -197,7 +198,7 @@ def _resources(
     return resources
 
 
-def rest_api_resource(endpoint: Endpoint) -> dict[str, Any]:
+def rest_api_resource(endpoint: Endpoint, max_pages: int = Limits.max_pages) -> dict[str, Any]:
     """An endpoint's request as `rest_api` takes it, with what the session needs to know."""
     request = endpoint.request
     headers = {RESOURCE_HEADER: endpoint.name}
@@ -213,7 +214,7 @@ def rest_api_resource(endpoint: Endpoint) -> dict[str, Any]:
         "headers": headers,
         # the session answers with a `Page`, which travels as one row
         "data_selector": _WHOLE_ANSWER,
-        "paginator": paginator(endpoint.bookmark_field),
+        "paginator": paginator(endpoint.bookmark_field, max_pages),
     }
     return resource
 

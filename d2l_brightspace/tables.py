@@ -12,6 +12,8 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
+from dlt.common.schema.typing import TTableSchema
+from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract.items import DataItemWithMeta
 
@@ -21,6 +23,7 @@ from .endpoints import Endpoint
 from .endpoints.columns import count, identifier, text, timestamp
 from .rows import (
     ORG_UNIT_ID,
+    UNDECLARED,
     Rows,
     Tabulator,
     UnexpectedValue,
@@ -199,11 +202,13 @@ class PagesToTables:
         return Rows(pa.table(values, schema=schema).append_column(DELETED, pa.array([True])))
 
     def _table(self, table: pa.Table) -> Iterator[pa.Table | list[dict[str, Any]]]:
-        known, normalize = _known_columns(self._endpoint.name)
-        table = settle_undeclared(table, known, normalize)
+        table = _settled(table, self._endpoint.name)
         if self._tabulate.json_columns:
             # dlt takes an Arrow string column for text and says so on every table
             yield to_rows(table, self._tabulate.json_columns)
+            return
+        if not table.num_rows and _was_loaded(self._endpoint.name):
+            # dlt's `Incremental` with a lag stumbles over an empty table before others
             return
         load_id = current_load_id()
         if load_id is not None:
@@ -266,12 +271,30 @@ def distinct(table: pa.Table, keys: Sequence[str]) -> pa.Table:
     return table.take(last["row_max"])
 
 
+def _settled(table: pa.Table, table_name: str) -> pa.Table:
+    if not any(name.startswith(UNDECLARED) for name in table.schema.names):
+        return table
+    known, normalize = _known_columns(table_name)
+    # in the state, because two fields that want one column must not change places between runs
+    names = dlt.current.resource_state().setdefault("undeclared_fields", {})
+    return settle_undeclared(table, known, normalize, names)
+
+
 def _known_columns(table_name: str) -> tuple[dict[str, str], Callable[[str], str]]:
-    schema = dlt.current.source_schema()
-    table = schema.tables.get(schema.naming.normalize_table_identifier(table_name))
+    table = _known_table(table_name)
     columns = table["columns"] if table else {}
     types = {name: str(hint["data_type"]) for name, hint in columns.items() if "data_type" in hint}
-    return types, schema.naming.normalize_path
+    return types, dlt.current.source_schema().naming.normalize_path
+
+
+def _was_loaded(table_name: str) -> bool:
+    table = _known_table(table_name)
+    return table is not None and has_table_seen_data(table)
+
+
+def _known_table(table_name: str) -> TTableSchema | None:
+    schema = dlt.current.source_schema()
+    return schema.tables.get(schema.naming.normalize_table_identifier(table_name))
 
 
 def _org_unit_ids(page: Page) -> list[int]:

@@ -64,7 +64,7 @@ def settled(
     known: dict[str, str] | None = None, table: pa.Table | None = None, **fields: list[Any]
 ) -> dict[str, list[Any]]:
     table = undeclared(**fields) if table is None else table
-    found: dict[str, list[Any]] = settle_undeclared(table, known or {}, NORMALIZE).to_pydict()
+    found: dict[str, list[Any]] = settle_undeclared(table, known or {}, NORMALIZE, {}).to_pydict()
     return found
 
 
@@ -448,7 +448,7 @@ def test_json_columns_are_known() -> None:
     ids=repr,
 )
 def test_types_are_inferred(values: list[Any], kind: pa.DataType, expected: list[Any]) -> None:
-    table = settle_undeclared(undeclared(NewField=values), {}, NORMALIZE)
+    table = settle_undeclared(undeclared(NewField=values), {}, NORMALIZE, {})
     assert {field.name: field.type for field in table.schema} == {"NewField": kind}
     assert table["NewField"].to_pylist() == expected
 
@@ -459,7 +459,7 @@ def test_a_field_of_nulls_makes_no_column() -> None:
 
 def test_declared_columns_stay_as_they_are() -> None:
     table = tabulate({"Identifier": 1, "New": 1, "Type": {"New": "a"}}).table
-    after = settle_undeclared(table, {}, NORMALIZE)
+    after = settle_undeclared(table, {}, NORMALIZE, {})
     assert after.schema.names == [*COLUMNS, "New", "Type__New"]
     assert after.select(list(COLUMNS)) == table.select(list(COLUMNS))
     assert not after.schema.field("Identifier").nullable
@@ -488,7 +488,7 @@ def test_types_are_kept_and_others_go_to_a_variant(
 
 @pytest.mark.parametrize("known", ["bigint", "double", "bool", "text"])
 def test_kept_types_outlast_a_page_of_nulls(known: str) -> None:
-    table = settle_undeclared(undeclared(NewField=[None]), {"new_field": known}, NORMALIZE)
+    table = settle_undeclared(undeclared(NewField=[None]), {"new_field": known}, NORMALIZE, {})
     assert table.schema.field("NewField").type == ARROW[known]
 
 
@@ -530,6 +530,30 @@ def test_three_new_fields_of_one_name() -> None:
     found = settled(Id=[1], ID=[2], id=[3])
     assert sorted(column[0] for column in found.values()) == [1, 2, 3]
     assert len({NORMALIZE(name) for name in found}) == 3
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("UserName", "User_Name"), ("Id", "ID"), ("New", "New__v_text"), ("Type\x1fNew", "Type__New")],
+    ids=repr,
+)
+def test_fields_of_one_name_keep_theirs_when_one_is_absent(names: tuple[str, str]) -> None:
+    given: dict[str, str] = {}
+
+    def columns(*fields: str) -> dict[str, list[Any]]:
+        table = undeclared(**{name: [f"of {name}"] for name in fields})
+        found: dict[str, list[Any]] = settle_undeclared(table, {}, NORMALIZE, given).to_pydict()
+        return found
+
+    both = {value[0]: column for column, value in columns(*names).items()}
+    for name in names:
+        assert columns(name) == {both[f"of {name}"]: [f"of {name}"]}
+
+
+def test_a_field_of_nulls_takes_no_name() -> None:
+    given: dict[str, str] = {}
+    settle_undeclared(undeclared(User_Name=[None]), {}, NORMALIZE, given)
+    assert given == {}
 
 
 def test_a_field_that_is_called_like_a_nested_one() -> None:
@@ -576,7 +600,7 @@ def test_columns_of_new_fields_have_an_order() -> None:
     blocks = [
         {"Identifier": 1, **{f"New{at}": at for at in order}} for order in ((3, 1, 2), (2, 3))
     ]
-    after = settle_undeclared(tabulate(*blocks).table, {}, NORMALIZE)
+    after = settle_undeclared(tabulate(*blocks).table, {}, NORMALIZE, {})
     assert after.schema.names[len(COLUMNS) :] == ["New1", "New2", "New3"]
 
 

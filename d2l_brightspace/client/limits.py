@@ -33,6 +33,8 @@ class Limits(BaseConfiguration):
     """Time for Brightspace to answer an upload once the whole file is there."""
     max_body_megabytes: float = 100.0
     """Size of one response body after decompression."""
+    max_pages: int = 100_000
+    """Pages of one list; a server that never comes to an end must not keep a run busy for ever."""
 
     def on_resolved(self) -> None:
         """Check the values.
@@ -40,7 +42,7 @@ class Limits(BaseConfiguration):
         Raises:
             ConfigurationError: If a limit is out of range.
         """
-        for name in ("requests_in_flight", "max_attempts"):
+        for name in ("requests_in_flight", "max_attempts", "max_pages"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(_out_of_range(name, getattr(self, name), "1 or more"))
         for name in _SIZES:

@@ -36,6 +36,7 @@ class Page(dict[str, Any]):
 
     Attributes:
         table: What the route's `tabulate` made of the rows.
+        pages: How many pages as Brightspace sent them it holds.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Page(dict[str, Any]):
         self.bookmark_lost = bookmark_lost
         self.skipped = skipped
         self.table: Any = None
+        self.pages = 1
 
 
 def read_page(body: Any, expected: Envelope | None, where: Refusal) -> Page:

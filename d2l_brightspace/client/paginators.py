@@ -15,6 +15,7 @@ from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Request, Response
 
 from .errors import ProtocolError, Refusal
+from .limits import Limits
 from .pages import Envelope, Page, read_page
 from .transport import within_origin
 
@@ -28,16 +29,20 @@ class _EnvelopePaginator(BasePaginator):
 
     expected: Envelope
 
-    def __init__(self, bookmark_field: str | None = None) -> None:
+    def __init__(
+        self, bookmark_field: str | None = None, max_pages: int = Limits.max_pages
+    ) -> None:
         """Make a paginator for one list; never share it between lists.
 
         Args:
             bookmark_field: Field of a row that D2L documents as the bookmark (`LogMessageId` for
                 the logs), so that a lost bookmark can fall back to the row before; None where
                 bookmarks are opaque.
+            max_pages: Pages after which the list counts as one without an end.
         """
         super().__init__()
         self.bookmark_field = bookmark_field
+        self._max_pages = max_pages
         self._begin()
 
     def _begin(self) -> None:
@@ -47,6 +52,7 @@ class _EnvelopePaginator(BasePaginator):
         self._contents: set[int] = set()
         self._fallbacks: list[str] = []
         self._restarted = False
+        self._pages = 0
         self._empty_pages = 0
         self.begins_again = False
         """True while the next request starts the list anew; what was read of it is void."""
@@ -114,6 +120,13 @@ class _EnvelopePaginator(BasePaginator):
         self._visited.add(step)
 
     def _check_progress(self, page: Page, where: Refusal) -> None:
+        self._pages += page.pages
+        if self._pages >= self._max_pages:
+            raise ProtocolError(
+                f"The list goes on after {self._pages:,} pages; if it is that long, raise "
+                "`limits.max_pages`",
+                where,
+            )
         if not page.rows:
             # a page filtered to nothing is no end, but a hundred of them are a standstill
             self._empty_pages += 1

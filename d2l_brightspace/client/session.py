@@ -143,7 +143,7 @@ class BrightspaceSession(requests.Session):
         self.versions = Versions(self, pinned)
         self._authenticator = authenticator
         self._transport = transport
-        self._limits = limits
+        self.limits = limits
         self._routes = dict(routes or {})
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
@@ -235,7 +235,7 @@ class BrightspaceSession(requests.Session):
             BrightspaceError: If the file cannot be had whole.
         """
         route, where = Route(template), Refusal(template)
-        patience, file = _Patience(self._limits, where), PartialFile(target, size)
+        patience, file = _Patience(self.limits, where), PartialFile(target, size)
         while True:
             before, sent = file.received, None
             try:
@@ -246,7 +246,7 @@ class BrightspaceSession(requests.Session):
             if isinstance(verdict, Accept):
                 return
             if file.received > before:
-                patience = _Patience(self._limits, where)
+                patience = _Patience(self.limits, where)
             self._get_over(verdict, sent, patience)
 
     def post_once(
@@ -345,7 +345,7 @@ class BrightspaceSession(requests.Session):
         if not begun.page.has_more or not since or _parameter(request, route.range.end):
             return begun
         rows = [*first.page.rows, *begun.page.rows]
-        most = self._limits.requests_in_flight
+        most = self.limits.requests_in_flight
         plan = plan_windows(rows, route.range.field, since, _PAGES_BEFORE_WINDOWS, most)
         if plan is None:
             return begun
@@ -364,13 +364,14 @@ class BrightspaceSession(requests.Session):
         where: Refusal,
     ) -> PageResponse:
         with ThreadPoolExecutor(len(windows)) as pool:
-            tables = [
-                response.page.table
+            read = [
+                response.page
                 for response in pool.map(lambda one: self._pages(one, route, where), windows)
             ]
         page = Page([], "object_list", has_more=rest is not None)
         page.next_url = rest.url if rest is not None else None
-        page.table = route.join(tables)
+        page.table = route.join([one.table for one in read])
+        page.pages = sum(one.pages for one in read)
         return PageResponse(page, windows[0].url or "", where)
 
     def _pages(
@@ -389,20 +390,20 @@ class BrightspaceSession(requests.Session):
         `few_as_rows` a few stay its `rows`, to share a table with those of other org units.
         """
         paginator = (BookmarkPaginator if route.expected == "bookmark" else ObjectListPaginator)(
-            route.bookmark_field
+            route.bookmark_field, self.limits.max_pages
         )
         step = Request("GET", request.url)
         paginator.init_request(step)
         parts: list[Any] = []
         rows: list[Any] = []
-        count, begun = 0, False
+        count, number, begun = 0, 0, False
         while True:
             response = first or self._page(request, route, where)
             page, first = response.page, None
             if page.bookmark_lost and not begun:
                 page.table = route.tabulated([], where)
                 return response  # the caller's bookmark, so the caller's paginator finds a way
-            begun = True
+            begun, number = True, number + page.pages
             paginator.update_state(response)
             paginator.update_request(step)
             if paginator.begins_again:
@@ -413,6 +414,7 @@ class BrightspaceSession(requests.Session):
             if not paginator.has_next_page or count >= at_least:
                 break
             request = self.prepare_request(step)
+        page.pages = number
         if few_as_rows and not parts:
             page.rows = rows
         else:
@@ -440,7 +442,7 @@ class BrightspaceSession(requests.Session):
 
     def _ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL."""
-        patience = _Patience(self._limits, where)
+        patience = _Patience(self.limits, where)
         # may ask Brightspace itself, so not within a turn
         request = self._with_version(request)
         while True:
@@ -491,7 +493,7 @@ class BrightspaceSession(requests.Session):
                     response = self._transport.exchange(sent)
             except OversizedBody:
                 raise ProtocolError(
-                    f"The answer is larger than {self._limits.max_body_megabytes:g} MB; if that "
+                    f"The answer is larger than {self.limits.max_body_megabytes:g} MB; if that "
                     "is right, raise `limits.max_body_megabytes`",
                     where,
                 ) from None

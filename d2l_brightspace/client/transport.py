@@ -163,7 +163,8 @@ class Transport:
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
         try:
-            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
+            # `read1` hands out what is there, so that a break costs nothing that has arrived
+            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise TransportFailure(_kind(error)) from None

@@ -113,6 +113,31 @@ def test_colliding_keys(arena: Arena) -> None:
     assert {value for value in first if value and value.endswith("!")} == {f"{n}!" for n in names}
 
 
+@case("Data", "unknown keys that collide: each keeps its column when the other is absent", "exact")
+def test_colliding_keys_come_and_go(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("d2l_brightspace.client.session._ROWS_AT_ONCE", 10)
+
+    def add(*names: str) -> Any:
+        def change(body: Any) -> None:
+            for row in body["Items"]:
+                row.update({name: f"{name}!" for name in names})
+
+        return edited(change)
+
+    arena.fault(USERS, add("badgeUrl", "BadgeURL"), when=page(1), times=1)
+    arena.fault(USERS, add("badgeUrl"), when=page(2), times=1)
+    arena.fault(USERS, add("BadgeURL"), when=page(3), times=1)
+    arena.exact("users")
+    columns = ("badge_url", "badge_url_undeclared")
+    assert [set(field(arena, column)) - {None} for column in columns] == [
+        {"BadgeURL!"},
+        {"badgeUrl!"},
+    ]
+    arena.fault(USERS, add("badgeUrl"))
+    arena.exact("users")
+    assert set(field(arena, "badge_url_undeclared")) == {"badgeUrl!"}
+
+
 @case("Data", "fields named like those of dlt and of this loader do no harm", "exact")
 def test_reserved_names(arena: Arena) -> None:
     names = ["_dlt_id", "_dlt_load_id", "_deleted", "_Deleted", "OrgUnitId", "_"]

@@ -8,10 +8,10 @@ import pytest
 
 from d2l_brightspace import ProtocolError
 
-from .arena import Arena
+from .arena import PREFIX, Arena
 from .cases import case, each, together
 from .server import Answer
-from .tenant import edited, page, paged
+from .tenant import edited, page, paged, user
 
 USERS = "/users/$"
 CLASSLIST = "/102/classlist/paged/"
@@ -63,6 +63,22 @@ def test_same_rows_under_new_bookmarks(arena: Arena) -> None:
     arena.fault(USERS, endless)
     arena.fails(ProtocolError, "circle", "users")
     assert len(arena.server.asked(USERS)) == 2
+
+
+@case("Paging", "new rows for ever: ended by `limits.max_pages`", "clear error")
+@pytest.mark.parametrize("batch", [10, 30, 1000])
+def test_new_rows_for_ever(arena: Arena, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    monkeypatch.setenv(f"{PREFIX}LIMITS__MAX_PAGES", "30")
+    monkeypatch.setattr("d2l_brightspace.client.session._ROWS_AT_ONCE", batch)
+
+    def endless(request: Any, normal: Any) -> Answer:
+        start = int(request.params.get("bookmark", 0))
+        rows = [user(number) for number in range(start, start + 10)]
+        return Answer(body=paged(rows, str(start + 10), more=True))
+
+    arena.fault(USERS, endless)
+    arena.fails(ProtocolError, "after 30 pages.*limits.max_pages", "users")
+    assert len(arena.server.asked(USERS)) == 30
 
 
 @case("Paging", "empty pages for ever", "clear error")
@@ -149,6 +165,21 @@ def test_lost_bookmark_restarts_the_list(arena: Arena, resource: str, status: in
     arena.exact(resource)
     first_pages = [one for one in arena.server.asked(path) if "bookmark" not in one.params]
     assert len(first_pages) == 2
+
+
+@case("Paging", "empty first page, then its bookmark lost: the list is read again", "exact")
+@pytest.mark.parametrize("resource", ["users", "log_messages"])
+def test_bookmark_of_an_empty_first_page_lost(arena: Arena, resource: str) -> None:
+    path = {"users": USERS, "log_messages": "/logging/$"}[resource]
+    empty = Answer(body=paged([], "gone", more=True))
+    arena.fault(path, empty, when=lambda request: "bookmark" not in request.params, times=1)
+    arena.fault(path, Answer(404), when=lambda request: request.params.get("bookmark") == "gone")
+    arena.exact(resource)
+    assert [one.params.get("bookmark") for one in arena.server.asked(path)][:3] == [
+        None,
+        "gone",
+        None,
+    ]
 
 
 @case("Paging", "bookmark lost again and again, list of all", "clear error")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
-import resource as process
 import socket
+import tracemalloc
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -107,10 +107,13 @@ def test_gzip_bomb(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
 
     whole = [b"".join(bomb())]
     arena.fault(USERS, Raw(whole), when=page(2))
-    before = process.getrusage(process.RUSAGE_SELF).ru_maxrss
-    arena.fails(ProtocolError, "larger than 20 MB", "users")
-    after = process.getrusage(process.RUSAGE_SELF).ru_maxrss
-    assert (after - before) / 1024 < 120  # megabytes
+    tracemalloc.start()
+    try:
+        arena.fails(ProtocolError, "larger than 20 MB", "users")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 20 < peak / 1024**2 < 80
 
 
 STRANGE = {
