@@ -145,11 +145,11 @@ class Pages:
 class Answering(asyncio.Protocol):
     """One connection: GET requests without bodies, kept alive."""
 
-    def __init__(self, pages: Pages, bucket: Bucket, latency: float, counter: list[int]) -> None:
+    def __init__(self, pages: Pages, bucket: Bucket, latency: float, times: list[float]) -> None:
         self._pages = pages
         self._bucket = bucket
         self._latency = latency
-        self._counter = counter
+        self._times = times
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -170,14 +170,21 @@ class Answering(asyncio.Protocol):
 
     def _answer(self, target: str) -> bytes:
         if target == "/requests":
-            body = json.dumps({"requests": self._counter[0], "refused": self._bucket.refused})
-            return _response(200, body.encode())
-        self._counter[0] += 1
+            return _response(200, self._counted())
+        self._times.append(time.monotonic())
         paid, headers = self._bucket.pay()
         if not paid:
             return _response(429, b"{}", headers)
         body = self._pages.answer(target)
         return _response(404, b"{}") if body is None else _response(200, body, headers)
+
+    def _counted(self) -> bytes:
+        """What came since the last time somebody asked."""
+        times, refused = list(self._times), self._bucket.refused
+        self._times.clear()
+        self._bucket.refused = 0
+        span = times[-1] - times[0] if times else 0.0
+        return _body({"requests": len(times), "refused": refused, "seconds": span})
 
     def _write(self, answer: bytes) -> None:
         if not self._transport.is_closing():
@@ -257,9 +264,9 @@ def _message(number: int, begin: datetime) -> str:
 
 async def serve(size: Size, bucket: Bucket, latency: float) -> None:
     """Serve on a free port of loopback, which is printed, until killed."""
-    pages, counter = Pages(size), [0]
+    pages, times = Pages(size), list[float]()
     server = await asyncio.get_running_loop().create_server(
-        lambda: Answering(pages, bucket, latency, counter), "127.0.0.1", 0
+        lambda: Answering(pages, bucket, latency, times), "127.0.0.1", 0
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -14,17 +14,14 @@ import dlt
 import pyarrow
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.collector import NULL_COLLECTOR, TqdmCollector
-from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
 from dlt.extract import DltSource
 from dlt.load.exceptions import LoadClientJobException
-from dlt.pipeline.exceptions import PipelineStepFailed
 from filelock import FileLock, Timeout
 
 from .client.errors import BrightspaceError
 from .client.limits import Limits
+from .pending import causes, finish_pending
 from .settings import resolve
-
-logger = logging.getLogger(__name__)
 
 SKIPPED_REQUESTS = "skipped_requests"
 
@@ -117,7 +114,7 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
     """
     with _alone(pipeline), _plain_errors(), _no_rows_in_the_log():
         _merge_in_transactions(pipeline)
-        notes = _finish_pending(pipeline)
+        notes = finish_pending(pipeline)
         in_flight = resolve(Limits()).requests_in_flight
         pipeline.extract(
             source,
@@ -163,8 +160,8 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except DltException as failure:
-        causes = list(_causes(failure))
-        for cause in causes:
+        chain = list(causes(failure))
+        for cause in chain:
             if isinstance(cause, BrightspaceError):
                 raise cause from None
             if _DUCKDB_IS_LOCKED in str(cause):
@@ -173,7 +170,7 @@ def _plain_errors() -> Iterator[None]:
                     "time. Run again when it has ended; what was extracted is loaded then."
                 ) from None
             if isinstance(cause, LoadClientJobException):
-                raise _refused(cause, causes[-1]) from None
+                raise _refused(cause, chain[-1]) from None
         raise
 
 
@@ -207,12 +204,6 @@ def _no_rows_in_the_log() -> Iterator[None]:
         log.removeFilter(first_line)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _merge_in_transactions(pipeline: dlt.Pipeline) -> None:
     """Let a merge delete old rows and insert new ones in one step, or neither.
 
@@ -223,27 +214,6 @@ def _merge_in_transactions(pipeline: dlt.Pipeline) -> None:
         capabilities = pipeline.destination.capabilities()
         if capabilities.supports_ddl_transactions and capabilities.supports_transactions is None:
             pipeline.destination.caps_params["supports_transactions"] = True
-
-
-def _finish_pending(pipeline: dlt.Pipeline) -> list[str]:
-    if not pipeline.has_pending_data:
-        pipeline.sync_destination()
-        return []
-    logger.warning("Finishing what an earlier run left pending")
-    try:
-        pipeline.run()
-    except PipelineStepFailed as failure:
-        # all of it can be read again, so only a destination that is out of reach makes it wait
-        if any(isinstance(cause, _OUT_OF_REACH) for cause in _causes(failure)):
-            raise
-        pipeline.abort_packages()
-        note = (
-            "An earlier run left a load package that cannot be finished; it was put aside and its "
-            "period is read again."
-        )
-        logger.warning(note)
-        return [note]
-    return ["A load package that an earlier run left pending was finished first."]
 
 
 def _report(
@@ -289,7 +259,6 @@ def _counts(dataset: dlt.Dataset, names: Sequence[str], loads: str) -> list[Tabl
 
 
 _SHOWN_SKIPS = 20
-_OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
 _QUOTES_NO_VALUE = ("BinderException", "CatalogException", "IOException", "TransactionException")
 """Errors of DuckDB whose words name tables, columns and files, and no value of a row."""
 _DUCKDB_IS_LOCKED = "Could not set lock on file"

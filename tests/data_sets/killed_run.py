@@ -39,9 +39,25 @@ def kill_before(number: int) -> None:
     setattr(target, name, die)
 
 
-def main(url: str, token: str, folder: str, step: str) -> None:
-    if step:
+def kill_when_staged(table: str) -> None:
+    """Die when the destination has committed a file of the table and dlt has not noted it."""
+    from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+
+    copy = DuckDbCopyJob.run
+
+    def die(job: DuckDbCopyJob) -> None:
+        copy(job)
+        if job.load_table_name == table:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    DuckDbCopyJob.run = die
+
+
+def main(url: str, token: str, folder: str, step: str, *data_sets: str) -> None:
+    if step.isdecimal():
         kill_before(int(step))
+    elif step:
+        kill_when_staged(step)
     pipeline = dlt.pipeline(
         "d2l_brightspace_data_sets",
         pipelines_dir=f"{folder}/pipelines",
@@ -53,7 +69,7 @@ def main(url: str, token: str, folder: str, step: str) -> None:
         brightspace_data_sets_source(
             url,
             BearerAuth(token=token),
-            data_sets=["Discussion Posts", "Grade Results"],
+            data_sets=data_sets,
             full_every_days=7,
         ),
     )

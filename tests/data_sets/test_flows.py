@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
+from collections import Counter
 
 import pytest
 
@@ -30,7 +31,9 @@ def assert_all_equal(one) -> None:
         for name in one.sandbox.hub.data_sets:
             truth = one.truth(name)
             if name == UNDOCUMENTED:  # nobody knows its types
-                truth = {tuple(value and str(value) for value in row) for row in truth}
+                truth = Counter(
+                    tuple(value and str(value) for value in row) for row in truth.elements()
+                )
             assert one.table(table_name(name)) == truth, name
 
 
@@ -239,7 +242,7 @@ def test_an_empty_full_empties_the_table(tenant, loader):
     shape = one.sandbox.hub.data_sets["Grade Results"].shape
     replace_newest(one, "Grade Results", ",".join(c.name for c in shape.columns) + "\r\n")
     one.run()
-    assert one.table("grade_results") == set()
+    assert not one.table("grade_results")
 
 
 def test_a_missing_scope_is_named(tenant, loader):

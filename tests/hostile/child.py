@@ -46,8 +46,8 @@ POINTS = {
 }
 
 
-def kill_at(point: str) -> None:
-    """Wrap a function so that the first call of it kills this process."""
+def kill_at(point: str, table: str | None = None) -> None:
+    """Wrap a function so that the first call of it, or that for a table, kills this process."""
     import importlib
 
     module, path, when = POINTS[point]
@@ -58,6 +58,8 @@ def kill_at(point: str) -> None:
     def deadly(*arguments: Any, **options: Any) -> Any:
         if when == "after":
             original(*arguments, **options)
+        if table is not None and table != arguments[0].load_table_name:
+            return
         os.kill(os.getpid(), signal.SIGKILL)
 
     setattr(owner, name, deadly)
@@ -74,7 +76,7 @@ def main() -> None:
     if limit := given.get("file_limit"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if point := given.get("kill_at"):
-        kill_at(point)
+        kill_at(point, given.get("table"))
     outcomes = [attempt(pipeline, source)]
     outcomes += [attempt(*load_child(given)) for _ in range(1, given.get("runs", 1))]
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")

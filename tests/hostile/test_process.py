@@ -12,9 +12,9 @@ import duckdb
 import pytest
 from dlt.common.exceptions import DltException
 
-from d2l_brightspace import DestinationRefused
+from d2l_brightspace import DestinationRefused, ServiceUnavailable
 
-from .arena import Arena
+from .arena import Arena, truth
 from .cases import case
 from .child import POINTS
 from .tenant import message, page
@@ -33,6 +33,21 @@ def test_kill_then_run_again(arena: Arena, point: str) -> None:
     # the next run finishes the old package and reads what happened since
     arena.exact(*ALL)
     assert log_cursor(arena) == arena.tenant.log[-1]["MessageTimestamp"][:16]
+
+
+@case("Process", "SIGKILL when a file is staged and dlt has not noted it", "exact")
+@pytest.mark.slow
+@pytest.mark.parametrize("table", ALL)
+def test_kill_when_a_file_is_staged(arena: Arena, table: str) -> None:
+    victim = arena.child(*ALL, kill_at="one job loaded", table=table)
+    assert victim.wait(60) == -signal.SIGKILL
+    arena.before = truth(arena.tenant) | {
+        other: rows for other, rows in arena.before.items() if other not in ALL
+    }
+    # nothing new can be read, so what the tables hold is what the earlier run had extracted
+    arena.server.__exit__()
+    arena.fails(ServiceUnavailable, "No answer", *ALL)
+    arena.observed = "exact"
 
 
 @case("Process", "SIGKILL in mid-list while extracting, then run again", "exact")

@@ -1,0 +1,88 @@
+"""What an earlier run left behind: finished before anything new is read, or put aside.
+
+dlt resumes a load package by repeating each copy into a staging table whose end it has not noted.
+If the destination had committed such a copy when the process died, its rows are staged twice, and a
+merge that was told its rows are distinct would write them twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import dlt
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import get_columns_names_with_prop
+from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+logger = logging.getLogger(__name__)
+
+_OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
+_DISTINCT = "x-stage-data-deduplicated"
+_PUT_ASIDE = (
+    "An earlier run left a load package that cannot be finished; it was put aside and its period "
+    "is read again."
+)
+_FINISHED = "A load package that an earlier run left pending was finished first."
+
+
+def finish_pending(pipeline: dlt.Pipeline) -> list[str]:
+    """Load what an earlier run extracted, or put it aside if that can never be done.
+
+    Returns:
+        What was done, for the report.
+
+    Raises:
+        PipelineStepFailed: If the destination is out of reach; the packages wait.
+    """
+    if not pipeline.has_pending_data:
+        pipeline.sync_destination()
+        return []
+    logger.warning("Finishing what an earlier run left pending")
+    if not _let_merges_drop_doubles(pipeline):
+        return _put_aside(pipeline)
+    try:
+        pipeline.run()
+    except PipelineStepFailed as failure:
+        # all of it can be read again, so only a destination that is out of reach makes it wait
+        if any(isinstance(cause, _OUT_OF_REACH) for cause in causes(failure)):
+            raise
+        return _put_aside(pipeline)
+    return [_FINISHED]
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what caused it, what caused that."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _put_aside(pipeline: dlt.Pipeline) -> list[str]:
+    pipeline.abort_packages()
+    logger.warning(_PUT_ASIDE)
+    return [_PUT_ASIDE]
+
+
+def _let_merges_drop_doubles(pipeline: dlt.Pipeline) -> bool:
+    """Let dlt look for doubles where a copy may be repeated; False if it has no key to do so."""
+    packages = pipeline._get_load_storage().normalized_packages
+    for load_id in pipeline.list_normalized_load_packages():
+        begun = {
+            job.job_file_info.table_name
+            for job in pipeline.get_load_package_info(load_id).jobs["started_jobs"]
+        }
+        schema = packages.load_schema(load_id)
+        distinct = {name for name in begun if _DISTINCT in schema.tables[name]}
+        if not all(_has_key(schema, name) for name in distinct):
+            return False
+        for name in distinct:
+            del schema.tables[name][_DISTINCT]  # type: ignore[typeddict-item]
+        if distinct:
+            packages.save_schema(load_id, schema)
+    return True
+
+
+def _has_key(schema: Schema, table: str) -> bool:
+    return bool(get_columns_names_with_prop(schema.tables[table], "primary_key"))
