@@ -1,18 +1,17 @@
 """What an earlier run left behind: finished before anything new is read, or put aside.
 
-dlt resumes a load package by repeating each copy into a staging table whose end it has not noted.
-If the destination had committed such a copy when the process died, its rows are staged twice, and a
-merge that was told its rows are distinct would write them twice.
+dlt resumes a load package by repeating each copy into a table whose end it has not noted. If the
+destination had committed such a copy when the process died, its rows are there twice; a merge that
+was told its rows are distinct would not look for them, and without a merge nothing would.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any, cast
 
 import dlt
-from dlt.common.schema import Schema
-from dlt.common.schema.utils import get_columns_names_with_prop
 from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -66,23 +65,28 @@ def _put_aside(pipeline: dlt.Pipeline) -> list[str]:
 
 
 def _let_merges_drop_doubles(pipeline: dlt.Pipeline) -> bool:
-    """Let dlt look for doubles where a copy may be repeated; False if it has no key to do so."""
+    """Let dlt look for doubles where a copy may be repeated; False if it cannot."""
     packages = pipeline._get_load_storage().normalized_packages
     for load_id in pipeline.list_normalized_load_packages():
+        schema = packages.load_schema(load_id)
         begun = {
             job.job_file_info.table_name
             for job in pipeline.get_load_package_info(load_id).jobs["started_jobs"]
         }
-        schema = packages.load_schema(load_id)
-        distinct = {name for name in begun if _DISTINCT in schema.tables[name]}
-        if not all(_has_key(schema, name) for name in distinct):
+        tables = [cast("dict[str, Any]", schema.tables[name]) for name in begun]
+        ours = [
+            table for table in tables if not table["name"].startswith(schema._dlt_tables_prefix)
+        ]
+        if not all(_is_merged_by_key(table) for table in ours):
             return False
-        for name in distinct:
-            del schema.tables[name][_DISTINCT]  # type: ignore[typeddict-item]
-        if distinct:
+        for table in ours:
+            table.pop(_DISTINCT, None)
+        if ours:
             packages.save_schema(load_id, schema)
     return True
 
 
-def _has_key(schema: Schema, table: str) -> bool:
-    return bool(get_columns_names_with_prop(schema.tables[table], "primary_key"))
+def _is_merged_by_key(table: dict[str, Any]) -> bool:
+    return table.get("write_disposition") == "merge" and any(
+        column.get("primary_key") for column in table["columns"].values()
+    )

@@ -13,6 +13,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -32,6 +33,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 LARGEST_ROW_BYTES = 256 * 1024 * 1024
 """A row must fit into a block; blocks grow up to this where one does not."""
 ROWS_AT_ONCE = 10_000
+_PIECE_BYTES = 256 * 1024
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens the CSV at its beginning; a file may be read more than once."""
@@ -136,15 +138,21 @@ def _write(
 
     deleted = layout.data_set.column_of("deleted")
     # it is read once and deleted: compressing it, or looking for repetition, would be time lost
-    with pq.ParquetWriter(
-        target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
-    ) as writer:
+    with (
+        pq.ParquetWriter(
+            target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
+        ) as writer,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        written: Future[None] = pool.submit(lambda: None)
         for arrays in parts:
             table = layout.tabulate(arrays, load_id)
-            writer.write_table(table)
+            written.result()
+            written = pool.submit(writer.write_table, table)
             outcome.rows += table.num_rows
             if deleted:
                 outcome.deleted += pc.sum(table[layout.normalize(deleted.name)]).as_py() or 0
+        written.result()
     outcome.rows_in_file = outcome.rows + len(outcome.bad)
     return outcome
 
@@ -192,8 +200,13 @@ class _Guarded(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        data = self._held + self._raw.read(size - len(self._held) if size > 0 else size)
-        self._held = b""
+        left = (size if size >= 0 else sys.maxsize) - len(self._held)
+        pieces = [self._held]
+        # zipfile takes twice the time for pieces of megabytes
+        while left > 0 and (piece := self._raw.read(min(left, _PIECE_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
+        data, self._held = b"".join(pieces), b""
         if len(data) > 1 and data.endswith(b"\r"):
             data, self._held = data[:-1], b"\r"
         self.quotes += data.count(b'"')

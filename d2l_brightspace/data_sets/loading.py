@@ -115,7 +115,7 @@ class DataSetLoad:
 
     def _declared(self) -> Any:
         """What makes the table where there is nothing to put into it yet."""
-        hints = self._hints(self._layout([]), replaces=False)
+        hints = self._hints(self._layout([]), write_disposition(replaces=False))
         return dlt.mark.with_hints(
             dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
         )
@@ -166,16 +166,20 @@ class DataSetLoad:
             self.state["extra_columns"] = list(extra.values())
         return Layout(self.data_set, naming.normalize_identifier, tuple(extra.values()))
 
-    def _hints(self, layout: Layout, *, replaces: bool) -> Any:
+    def _hints(self, layout: Layout, disposition: Any) -> Any:
         return dlt.mark.make_hints(
             table_name=self.data_set.table,
             columns=layout.hints(drop_deleted=self.bench.deletes == "drop"),
             primary_key=layout.key_hint or None,
-            write_disposition=write_disposition(replaces=replaces),
+            write_disposition=disposition,
         )
 
     def _handed_on(self, files: Sequence[_File], todo: Plan, layout: Layout) -> Iterator[Any]:
-        hints = self._hints(layout, replaces=todo.replaces)
+        # one file that fills a new table needs no staging: it is there whole or not at all
+        straight = todo.reason == "first" and len(files) == 1 and self.documented
+        hints = self._hints(
+            layout, "replace" if straight else write_disposition(replaces=todo.replaces)
+        )
         for file in files:
             path = file.converted.path
             if self.documented:
