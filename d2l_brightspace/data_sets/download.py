@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,9 @@ def _new_folder(parent: str | None) -> tuple[Path, FileLock]:
     mine.acquire()
     for other in folder.parent.glob(f"{_PREFIX}*"):
         try:
+            # another run may have made it and not locked it yet
+            if time.time() - other.stat().st_mtime < _SETTLED_SECONDS:
+                continue
             with FileLock(other / _LOCK, timeout=0):
                 shutil.rmtree(other, ignore_errors=True)
         except (Timeout, OSError):
@@ -91,6 +95,7 @@ def _new_folder(parent: str | None) -> tuple[Path, FileLock]:
 
 _PREFIX = "d2l_brightspace_"
 _LOCK = ".lock"
+_SETTLED_SECONDS = 60
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from d2l_brightspace.tables import current_load_id
 
 from .archive import Archive
 from .catalogue import Catalogue
+from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
 from .dictionary import DataSet
 from .download import DOWNLOAD_ROUTE, Scratch, downloaded
@@ -51,6 +52,7 @@ class Workbench:
     bad_rows: BadRows = "stop"
     full_every: timedelta | None = None
     largest_csv_bytes: float = float("inf")
+    coverage: Coverage = field(default_factory=Coverage)
 
 
 @dataclass

@@ -122,7 +122,7 @@ def _resource(bench: Workbench, data_set: DataSet, *, named: bool) -> DltResourc
         if data_set.table in bench.catalogue.offers:
             yield from _loaded(DataSetLoad(bench, data_set, state))
         elif named:
-            yield _skip(data_set.table, _not_offered(data_set))
+            yield _skip(bench, data_set.table, _not_offered(data_set))
 
     _write_ledgers_too(one_data_set)
     layout = Layout(data_set, _as_it_is)
@@ -151,12 +151,25 @@ def _loaded(load: DataSetLoad) -> Iterator[Any]:
         yield from load.items()
     except (*SKIPPABLE, RateLimited) as error:
         # one data set less; the others, and what this one had before, stay good
-        yield _skip(load.data_set.table, error)
+        yield _skip(load.bench, load.data_set.table, error)
+    else:
+        load.bench.coverage.good()
 
 
-def _skip(table: str, error: BrightspaceError) -> Any:
+def _skip(bench: Workbench, table: str, error: BrightspaceError) -> Any:
+    bench.coverage.failed(error, of=_wanted(bench))
     row = skipped_request(table, 0, error)
     return dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))
+
+
+def _wanted(bench: Workbench) -> int:
+    """How many data sets this run is about."""
+    selected = set(dlt.current.source().resources.selected) - set(_LEDGERS)
+    undocumented = bench.catalogue.offers.keys() - dictionary().keys()
+    if OTHER_DATA_SETS in selected:
+        # all that the tenant offers, and of the documented ones those that were selected
+        return len(undocumented) + len(selected & bench.catalogue.offers.keys())
+    return len(selected)
 
 
 def _not_offered(data_set: DataSet) -> NotFound:

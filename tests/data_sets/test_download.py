@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import threading
+import time
 
 import pytest
 
@@ -67,6 +69,21 @@ def test_a_file_larger_than_the_folder_may_hold_is_refused(tmp_path):
     scratch = Scratch(str(tmp_path), 100)
     with pytest.raises(ConfigurationError, match="temp_gigabytes"), scratch.room_for(101, "users"):
         pass
+
+
+@pytest.mark.parametrize(("age_seconds", "stays"), [(0, True), (3600, False)])
+def test_folders_of_killed_runs_are_removed(tmp_path, age_seconds, stays):
+    left = tmp_path / "d2l_brightspace_left"
+    left.mkdir()
+    (left / "0.zip").write_bytes(b"PK")
+    then = time.time() - age_seconds
+    os.utime(left, (then, then))
+    living = Scratch(str(tmp_path), 100)
+    living.path("")
+    assert left.exists() == stays
+    os.utime(living.path("").parent, (0, 0))
+    Scratch(str(tmp_path), 100).path("")
+    assert living.path("").parent.exists()
 
 
 def test_downloads_wait_for_room(tmp_path):

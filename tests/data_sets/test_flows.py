@@ -8,8 +8,13 @@ import zipfile
 from collections import Counter
 
 import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
 
-from d2l_brightspace import ConfigurationError, PermissionDenied, brightspace_data_sets_source
+from d2l_brightspace import (
+    ConfigurationError,
+    PermissionDenied,
+    brightspace_data_sets_source,
+)
 from d2l_brightspace.data_sets.dictionary import table_name
 from d2l_brightspace.sandbox.data_hub import UNDOCUMENTED
 
@@ -229,10 +234,22 @@ def test_a_file_without_its_key_is_refused_and_the_table_kept(tenant, loader):
     before = one.table("grade_results")
     one.sandbox.hub.advance(7)
     replace_newest(one, "Grade Results", "UserId,PointsNumerator\r\n1,2\r\n")
-    one.run()
+    with pytest.raises(PipelineStepFailed, match="the key column"):
+        one.run()
     assert one.table("grade_results") == before
-    [(detail,)] = one.query("SELECT detail FROM skipped_requests")
-    assert "the key column" in detail
+
+
+@pytest.mark.parametrize("data_sets", [None, ("Users", "Grade Results", "Org Units")])
+def test_not_one_data_set_that_can_be_loaded_is_an_error(tenant, loader, data_sets):
+    one = loader(tenant("Users", "Grade Results"), data_sets=data_sets)
+    for name in ("Users", "Grade Results"):
+        replace_newest(one, name, "<html>Log in</html>")
+    of = 2 if data_sets is None else 3
+    with pytest.raises(PipelineStepFailed, match=f"Not one of {of} data sets could be loaded"):
+        one.run()
+    one.sandbox.hub.advance(8)
+    one.run()
+    assert one.table("users") == one.truth("Users")
 
 
 def test_an_empty_full_empties_the_table(tenant, loader):
