@@ -18,7 +18,7 @@ from dlt.extract import DltSource
 from dlt.load.exceptions import LoadClientJobException
 from filelock import FileLock, Timeout
 
-from .client.errors import BrightspaceError
+from .client.errors import BrightspaceError, ConfigurationError
 from .client.limits import Limits
 from .pending import causes, finish_pending
 from .settings import resolve
@@ -107,12 +107,14 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
         strict: Whether a gap makes the exit code 1.
 
     Raises:
+        ConfigurationError: If the destination cannot replace rows.
         BrightspaceError: If Brightspace could not be read; the tables hold what they held before.
         RunInProgress: If another run uses the working folder.
         DestinationInUse: If another process has the DuckDB file open.
         DestinationRefused: If the destination does not take the rows of a table.
     """
     with _alone(pipeline), _plain_errors(), _no_rows_in_the_log():
+        _check_destination(pipeline)
         _merge_in_transactions(pipeline)
         notes = finish_pending(pipeline)
         in_flight = resolve(Limits()).requests_in_flight
@@ -202,6 +204,19 @@ def _no_rows_in_the_log() -> Iterator[None]:
         yield
     finally:
         log.removeFilter(first_line)
+
+
+def _check_destination(pipeline: dlt.Pipeline) -> None:
+    """Refuse a destination where dlt would append and so keep every row of every run."""
+    if pipeline.destination is None:
+        return  # dlt says so itself
+    capabilities = pipeline.destination.capabilities()
+    if "delete-insert" not in (capabilities.supported_merge_strategies or ()):
+        raise ConfigurationError(
+            f"The destination {pipeline.destination.destination_name!r} cannot replace rows (dlt's "
+            "merge strategy delete-insert), so each run would add all rows again. Load into a "
+            'SQL database, for example destination = "duckdb", "postgres" or "snowflake".'
+        )
 
 
 def _merge_in_transactions(pipeline: dlt.Pipeline) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import dlt
 import pytest
 
-from d2l_brightspace import PermissionDenied, run
+from d2l_brightspace import ConfigurationError, PermissionDenied, run
 
 from .conftest import count, counts_of_truth, query, row_counts
 
@@ -109,3 +109,13 @@ def test_a_full_refresh_starts_from_nothing(
     pipeline = make_pipeline()
     assert row_counts(pipeline, sandbox) == counts_of_truth(sandbox)
     assert count(pipeline, "courses", f"identifier = {course}") == 0
+
+
+@pytest.mark.parametrize("destination", ["filesystem", "qdrant"])
+def test_a_destination_that_cannot_replace_rows_is_refused(
+    sandbox: Any, source_of: Any, tmp_path: Path, destination: str
+) -> None:
+    pipeline = dlt.pipeline("p", destination=destination, pipelines_dir=str(tmp_path))
+    with pytest.raises(ConfigurationError, match=f"'{destination}' cannot replace rows"):
+        run(pipeline, source_of(sandbox))
+    assert not sandbox.requests
