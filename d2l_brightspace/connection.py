@@ -10,7 +10,8 @@ from dlt.common.configuration import with_config
 
 from .client.auth import BrightspaceCredentials
 from .client.limits import Limits
-from .client.session import BrightspaceSession, Route
+from .client.routes import Route
+from .client.session import BrightspaceSession
 from .client.transport import Transport
 from .settings import SECTION, base_url, checked_version, resolve
 

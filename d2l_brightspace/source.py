@@ -16,7 +16,8 @@ from .client.auth import BrightspaceCredentials
 from .client.limits import Limits
 from .client.pages import Page
 from .client.paginators import BookmarkPaginator, ObjectListPaginator
-from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession, Route
+from .client.routes import Route
+from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession
 from .client.windows import Range
 from .connection import connect
 from .course_offerings import CourseOfferings, batch
