@@ -28,7 +28,6 @@ types: $(READY)  ## Types
 bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 	$(BIN)/python -m pip --version >/dev/null 2>&1 && $(BIN)/python -m pip install --quiet --group bench || uv pip install --quiet --python $(BIN)/python --group bench
 	$(BIN)/python -m benchmarks --write docs
-	$(BIN)/python -m benchmarks.data_sets
 
 reliability: $(READY)  ## Write docs/reliability.md from the tests
 	$(BIN)/python -m tests.hostile.reliability
