@@ -12,11 +12,20 @@ import dlt
 import duckdb
 import pytest
 
-from d2l_brightspace import BearerAuth, brightspace_data_sets_source
+from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 
 Rows = Counter[tuple[Any, ...]]
 """Rows, each with how often it is there: a set would hide a doubled one."""
+
+
+def data_hub(*names: str, **settings: Any) -> Sandbox:
+    """A sandbox with little else than the named data sets."""
+    return Sandbox(
+        SandboxSettings(
+            courses=1, users=2, class_size=1, log_messages=0, data_sets=names, **settings
+        )
+    )
 
 
 @pytest.fixture
@@ -25,10 +34,7 @@ def tenant() -> Iterator[Callable[..., Sandbox]]:
     with ExitStack() as stack:
 
         def start(*names: str, **settings: Any) -> Sandbox:
-            chosen = SandboxSettings(
-                courses=1, users=2, class_size=1, log_messages=0, data_sets=names, **settings
-            )
-            return stack.enter_context(Sandbox(chosen))
+            return stack.enter_context(data_hub(*names, **settings))
 
         yield start
 
@@ -69,7 +75,7 @@ class Loader:
         return brightspace_data_sets_source(self.sandbox.url, BearerAuth(token=token), **arguments)
 
     def run(self, **more: Any) -> None:
-        self.pipeline().run(self.source(**more))
+        run(self.pipeline(), self.source(**more))
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.reading():
