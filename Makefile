@@ -13,7 +13,7 @@ demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what wa
 	$(BIN)/d2l-brightspace demo
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 check: lint types test  ## Everything CI decides on
 
