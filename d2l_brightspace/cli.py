@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 import click
 
+from .command_errors import reports_errors
 from .course_job_commands import copy_course, import_course
 from .data_sets.commands import data_sets
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _EXAMPLES = """\b
 Examples:
@@ -29,25 +26,6 @@ def main() -> None:
     Settings come from .dlt/config.toml, credentials from .dlt/secrets.toml, both in the working
     folder, or from the environment.
     """
-
-
-def reports_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print what went wrong in one line in place of a traceback, and end with exit code 1."""
-    from functools import wraps
-
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        from dlt.common.exceptions import DltException
-
-        from .client.errors import BrightspaceError
-
-        try:
-            return command(*args, **kwargs)
-        except (BrightspaceError, DltException) as error:
-            click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
-            sys.exit(1)
-
-    return wrapped
 
 
 @main.command()
@@ -124,5 +102,3 @@ def check(org_unit_id: int | None) -> None:
 
 
 main.add_command(data_sets)
-for _command in data_sets.commands.values():
-    _command.callback = reports_errors(_command.callback) if _command.callback else None

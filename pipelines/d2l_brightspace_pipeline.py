@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from d2l_brightspace.command_errors import reports_errors
+
 if TYPE_CHECKING:
     from d2l_brightspace import RunReport
 
@@ -83,20 +85,12 @@ def load(
     return run(pipeline, source, strict=strict)
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     """Load once and say what was loaded; gives the exit code."""
     options = arguments(argv)
     os.chdir(ROOT)  # dlt looks for its workspace, `.dlt`, in the working folder only
-
-    from dlt.common.exceptions import DltException
-
-    from d2l_brightspace import BrightspaceError
-
-    try:
-        report = load(**vars(options))
-    except (BrightspaceError, DltException) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+    report = load(**vars(options))
     print(report)
     return report.exit_code
 

@@ -16,6 +16,8 @@ import os
 import sys
 from pathlib import Path
 
+from d2l_brightspace.command_errors import reports_errors
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -47,22 +49,15 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+@reports_errors
 def main(argv: list[str] | None = None) -> int:
     """Load once and say what was loaded; gives the exit code."""
     options = arguments(argv)
     os.chdir(ROOT)  # dlt looks for its workspace, `.dlt`, in the working folder only
-
     # here, so that --help does not wait for dlt
-    from dlt.common.exceptions import DltException
-
-    from d2l_brightspace import BrightspaceError
     from d2l_brightspace.data_sets.commands import load
 
-    try:
-        report = load(**vars(options))
-    except (BrightspaceError, DltException) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+    report = load(**vars(options))
     print(report)
     return report.exit_code
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from d2l_brightspace.command_errors import reports_errors
+
 if TYPE_CHECKING:
     from d2l_brightspace.runs import RunReport
 
@@ -21,6 +23,7 @@ def data_sets() -> None:
 
 @data_sets.command("list")
 @click.option("--pipeline", default=PIPELINE, show_default=True, help="Pipeline that loads them.")
+@reports_errors
 def list_data_sets(pipeline: str) -> None:
     """Show what the tenant offers and how far it has been loaded.
 
@@ -61,6 +64,7 @@ def list_data_sets(pipeline: str) -> None:
 @click.option("--bad-rows", type=click.Choice(["stop", "quarantine"]), help="Rows that do not fit.")
 @click.option("--full-every-days", type=int, help="Age from which a table is built anew.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything was skipped.")
+@reports_errors
 def load_data_sets(
     names: tuple[str, ...],
     destination: str,
