@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -87,7 +88,9 @@ class Fault:
 class Server:
     """Serves an application on a loopback socket, with faults in between; a context manager."""
 
-    def __init__(self, application: Callable[[Request], Answer]) -> None:
+    def __init__(
+        self, application: Callable[[Request], Answer], tls: ssl.SSLContext | None = None
+    ) -> None:
         self.application = application
         self.requests: list[Request] = []
         self.statuses: list[int] = []
@@ -96,6 +99,9 @@ class Server:
         self._open: set[socket.socket] = set()
         self._tcp = _Tcp(("127.0.0.1", 0), _Handler)
         self._tcp.owner = self
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._tcp.socket = tls.wrap_socket(self._tcp.socket, server_side=True)
         self._thread = threading.Thread(
             target=self._tcp.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
         )
@@ -113,7 +119,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._tcp.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._tcp.server_address[1]}"
 
     def fault(
         self,

@@ -5,14 +5,25 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from d2l_brightspace import ProtocolError, ServiceUnavailable
+from d2l_brightspace import BearerAuth, ProtocolError, ServiceUnavailable
+from d2l_brightspace.client.transport import within_origin
+from d2l_brightspace.connection import connect
 
 from .arena import PREFIX, Arena
 from .cases import case, together
@@ -165,15 +176,65 @@ def test_no_credential_leaves_the_origin(arena: Arena) -> None:
         assert elsewhere.requests == []
 
 
-@case("Transport", "redirect from https to http is not followed", "clear error")
-def test_no_downgrade() -> None:
-    from d2l_brightspace.client.transport import within_origin
-
+def test_what_is_of_the_origin() -> None:
     base = "https://school.example.com/d2l/api/"
     assert within_origin("http://school.example.com/d2l/api/x", base) is None
     assert within_origin("https://school.example.com:443/x", base)
     assert within_origin("https://school.example.com:99999/x", base) is None
     assert within_origin("https://school.example.com.evil.org/x", base) is None
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A certificate for loopback, which this process trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(timezone.utc)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(path)
+    return context
+
+
+@together(
+    "Transport",
+    "clear error",
+    "redirect from https to http: nothing arrives there",
+    "Next from https to http: nothing arrives there",
+    "download redirected from https to http: nothing arrives there",
+)
+def test_no_downgrade(tls: ssl.SSLContext, tmp_path: Path) -> None:
+    with Server(lambda _: Answer(200, BODY)) as plain:
+
+        def leads_there(request: Any) -> Answer:
+            if request.path.endswith("/list"):
+                return Answer(200, {"Next": f"{plain.url}/d2l/api/x", "Objects": []})
+            return Answer(302, headers={"Location": f"{plain.url}/d2l/api/x"})
+
+        with Server(leads_there, tls) as secure:
+            session = connect(secure.url, BearerAuth("canary-bearer"))
+            with pytest.raises(ProtocolError, match="another host or scheme"):
+                session.get_json("lp/1.49/redirect")
+            with pytest.raises(ProtocolError, match="another host or scheme"):
+                session.read_objects("lp/1.49/list", "lp/(version)/list", "a:b:c")
+            with pytest.raises(ProtocolError, match="plain HTTP"):
+                session.download("lp/1.49/redirect", tmp_path / "x.zip", "x")
+            session.close()
+        assert len(secure.requests) == 3
+        assert plain.requests == []
 
 
 @case("Transport", "a server that accepts and says nothing", "clear error")
