@@ -73,9 +73,10 @@ def _let_merges_drop_doubles(pipeline: dlt.Pipeline) -> bool:
             job.job_file_info.table_name
             for job in pipeline.get_load_package_info(load_id).jobs["started_jobs"]
         }
-        tables = [cast("dict[str, Any]", schema.tables[name]) for name in begun]
         ours = [
-            table for table in tables if not table["name"].startswith(schema._dlt_tables_prefix)
+            cast("dict[str, Any]", table)
+            for table in schema.data_tables(include_incomplete=True)
+            if table["name"] in begun
         ]
         if not all(_is_merged_by_key(table) for table in ours):
             return False
