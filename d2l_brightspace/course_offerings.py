@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from math import inf
 from typing import Any
@@ -20,9 +21,11 @@ COURSE_OFFERING = "Course Offering"
 """`Type.Code` of a course; its number is the tenant's own (API reference, 6.1)."""
 NO_ORG_UNIT = 0
 """Stands in when there is no course, so that the tables come into being all the same."""
-_CHUNK_SIZE = 25
-"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`, and few enough for the memory:
-the rows of a chunk wait until all of them are there."""
+_BATCH_SIZE = 25
+"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`."""
+_CHUNK_SIZE = 4 * _BATCH_SIZE
+"""Few enough for the memory, as the rows of a chunk wait until all of them are there; enough that
+dlt, which costs some milliseconds for each table it is handed, does not count."""
 
 
 class CourseOfferings:
@@ -114,11 +117,8 @@ def _course_id(row: Any) -> int | None:
 
 
 def batch(org_units: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The org units of one chunk as one request's comma-separated ids."""
-    chunk: Chunk = org_units[0][CHUNK]
-    return [
-        {
-            ORG_UNIT_IDS_CSV: ",".join(str(one[ORG_UNIT_ID]) for one in org_units),
-            CHUNK: Chunk(chunk.run, chunk.number, 1, chunk.last),
-        }
-    ]
+    """The org units of one chunk as the comma-separated ids of a few requests."""
+    ids = [str(one[ORG_UNIT_ID]) for one in org_units]
+    parts = [ids[at : at + _BATCH_SIZE] for at in range(0, len(ids), _BATCH_SIZE)]
+    chunk = replace(org_units[0][CHUNK], size=len(parts))
+    return [{ORG_UNIT_IDS_CSV: ",".join(part), CHUNK: chunk} for part in parts]

@@ -72,10 +72,21 @@ class Chunk:
 
 
 @dataclass
+class _Gathered:
+    """What has come of one chunk."""
+
+    requests: int = 0
+    pages: list[Page] = field(default_factory=list)
+    """Those that are no table yet."""
+    parts: list[Rows] = field(default_factory=list)
+    gaps: list[DataItemWithMeta] = field(default_factory=list)
+
+
+@dataclass
 class _Coverage:
     """How far one run of one resource got over its org units."""
 
-    pages: dict[int, list[Page]] = field(default_factory=dict)
+    chunks_begun: dict[int, _Gathered] = field(default_factory=dict)
     complete: int = 0
     chunks: int | None = None
     loaded: int = 0
@@ -107,19 +118,26 @@ class PagesToTables:
                 f"_{COURSE_OFFERING_BATCHES}_{CHUNK}"
             )
             if chunk is None:
-                yield from self._emit([page])
+                parts: list[Rows] = []
+                yield from self._collect([page], parts)
+                yield from self._emit(parts)
             else:
                 yield from self._gather(page, chunk)
 
     def _gather(self, page: Page, chunk: Chunk) -> Iterator[Any]:
         coverage = self._coverage.setdefault(chunk.run, _Coverage())
-        gathered = coverage.pages.setdefault(chunk.number, [])
-        gathered.append(page)
+        gathered = coverage.chunks_begun.setdefault(chunk.number, _Gathered())
+        gathered.requests += 1
+        gathered.pages.append(page)
         if page.skipped is None:
             coverage.loaded += 1
         else:
             coverage.skipped.append(page.skipped)
-        if len(gathered) < chunk.size:
+        whole = gathered.requests == chunk.size
+        if whole or len(gathered.pages) == _PAGES_AT_ONCE:
+            gathered.gaps += self._collect(gathered.pages, gathered.parts)
+            gathered.pages = []
+        if not whole:
             return
         coverage.complete += 1
         if chunk.last:
@@ -128,7 +146,9 @@ class PagesToTables:
         if coverage.complete == coverage.chunks:
             del self._coverage[chunk.run]
             self._check(coverage)
-        yield from self._emit(coverage.pages.pop(chunk.number))
+        del coverage.chunks_begun[chunk.number]
+        yield from gathered.gaps
+        yield from self._emit(gathered.parts)
 
     def _check(self, coverage: _Coverage) -> None:
         if coverage.loaded or not coverage.skipped:
@@ -142,8 +162,8 @@ class PagesToTables:
             first.refusal,
         )
 
-    def _emit(self, pages: list[Page]) -> Iterator[Any]:
-        parts: list[Rows] = []
+    def _collect(self, pages: list[Page], parts: list[Rows]) -> Iterator[DataItemWithMeta]:
+        """Add the rows of pages to the parts of a table; gives the records of gaps."""
         few: list[Page] = []
         for page in pages:
             if page.skipped is not None:
@@ -153,6 +173,8 @@ class PagesToTables:
             else:
                 yield from self._add(page, page.table, parts)
         yield from self._add_few(few, parts)
+
+    def _emit(self, parts: list[Rows]) -> Iterator[Any]:
         if parts:
             table = concat(parts).table
             yield from self._table(distinct(table, self._tabulate.keys) if self._lists else table)
@@ -233,6 +255,9 @@ class PagesToTables:
 
 
 _ROWS_AT_ONCE = 100_000
+_PAGES_AT_ONCE = 25
+"""Pages of a few rows that share a table: one for each costs more than its rows do, and rows that
+wait for others take less memory as a table."""
 
 
 def skipped_request(

@@ -131,12 +131,12 @@ def test_no_type_is_a_course(types: list[Any]) -> None:
 # --- chunks and batch -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 24, 25, 26, 50, 110])
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 200, 410])
 def test_chunks(count: int) -> None:
     ids = list(range(1, count + 1))
     chunks = list(offerings(Session(), ids).chunks())
     assert [row[ORG_UNIT_ID] for chunk in chunks for row in chunk] == ids
-    assert all(len(chunk) == 25 for chunk in chunks[:-1])
+    assert all(len(chunk) == 100 for chunk in chunks[:-1])
     marks = [{row[CHUNK] for row in chunk} for chunk in chunks]
     assert all(len(mark) == 1 for mark in marks)
     each = [mark.pop() for mark in marks]
@@ -159,14 +159,15 @@ def test_each_run_has_a_name_of_its_own() -> None:
     assert len(runs) == 2
 
 
-@pytest.mark.parametrize("count", [1, 24, 25, 26])
-def test_each_chunk_is_one_batch_of_at_most_25_ids(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 24, 25, 26, 100, 101])
+def test_each_chunk_is_batches_of_at_most_25_ids(count: int) -> None:
     chunks = list(offerings(Session(), list(range(1, count + 1))).chunks())
-    made = [batch(chunk)[0] for chunk in chunks]
+    made = [batch(chunk) for chunk in chunks]
 
-    ids = [[int(one) for one in row[ORG_UNIT_IDS_CSV].split(",")] for row in made]
+    ids = [[int(one) for one in row[ORG_UNIT_IDS_CSV].split(",")] for rows in made for row in rows]
     assert [one for group in ids for one in group] == list(range(1, count + 1))
     assert max(len(group) for group in ids) <= 25
-    for row, chunk in zip(made, chunks, strict=True):
+    for rows, chunk in zip(made, chunks, strict=True):
         mark = chunk[0][CHUNK]
-        assert row[CHUNK] == Chunk(mark.run, mark.number, 1, mark.last)
+        expected = Chunk(mark.run, mark.number, len(rows), mark.last)
+        assert [row[CHUNK] for row in rows] == [expected] * len(rows)

@@ -93,7 +93,9 @@ def rotates_then(tenant: Any, answer: Any) -> Any:
 
 
 @case(
-    "Authentication", "refresh answer lost after the server rotated: not sent again", "clear error"
+    "Authentication",
+    "refresh answer that never came after the server rotated: not sent again",
+    "clear error",
 )
 def test_refresh_answer_lost(rotating: Arena) -> None:
     rotating.fault(TOKEN, rotates_then(rotating.tenant, Raw([], "reset")))

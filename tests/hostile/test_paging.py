@@ -157,7 +157,7 @@ def test_page_that_repeats_rows(arena: Arena, resource: str) -> None:
     arena.exact(resource)
 
 
-@case("Paging", "bookmark lost in mid-list, opaque: the list is read again", "exact")
+@case("Paging", "bookmark gone in mid-list, opaque: the list is read again", "exact")
 @pytest.mark.parametrize(("resource", "status"), [("users", 400), ("classlist", 404)])
 def test_lost_bookmark_restarts_the_list(arena: Arena, resource: str, status: int) -> None:
     path = USERS if resource == "users" else CLASSLIST
@@ -167,7 +167,7 @@ def test_lost_bookmark_restarts_the_list(arena: Arena, resource: str, status: in
     assert len(first_pages) == 2
 
 
-@case("Paging", "empty first page, then its bookmark lost: the list is read again", "exact")
+@case("Paging", "empty first page, then its bookmark gone: the list is read again", "exact")
 @pytest.mark.parametrize("resource", ["users", "log_messages"])
 def test_bookmark_of_an_empty_first_page_lost(arena: Arena, resource: str) -> None:
     path = {"users": USERS, "log_messages": "/logging/$"}[resource]
@@ -182,20 +182,20 @@ def test_bookmark_of_an_empty_first_page_lost(arena: Arena, resource: str) -> No
     ]
 
 
-@case("Paging", "bookmark lost again and again, list of all", "clear error")
+@case("Paging", "bookmark gone again and again, list of all", "clear error")
 def test_bookmark_lost_twice(arena: Arena) -> None:
     arena.fault(USERS, Answer(404, {"title": "gone"}), when=page(3))
     arena.fails(ProtocolError, "changed twice", "users")
     assert len(arena.server.asked(USERS)) == 6
 
 
-@case("Paging", "bookmark lost again and again, list of one org unit", "recorded")
+@case("Paging", "bookmark gone again and again, list of one org unit", "recorded")
 def test_bookmark_of_an_org_unit_lost_twice(arena: Arena) -> None:
     arena.fault(CLASSLIST, Answer(404, {"title": "gone"}), when=page(3))
     arena.recorded({("classlist", 102)}, "classlist")
 
 
-@case("Paging", "bookmark lost in the logs: the row before stands in", "exact")
+@case("Paging", "bookmark gone in the logs: the row before stands in", "exact")
 @pytest.mark.parametrize("gone", [1, 3])
 def test_lost_log_bookmark_falls_back(arena: Arena, gone: int) -> None:
     def deletes(request: Any, normal: Any) -> Answer:

@@ -135,7 +135,9 @@ def test_shared_bucket() -> None:
     assert [moment for moment in refused if moment > 60] == []
 
 
-@case("Rate limit", "limited refill over a real socket, 20 threads: no 429, no time lost", "exact")
+@case(
+    "Rate limit", "limited refill over a real socket, 20 threads: no 429, no time wasted", "exact"
+)
 @pytest.mark.slow
 def test_bucket_over_a_socket(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}LIMITS__REQUESTS_IN_FLIGHT", "20")
