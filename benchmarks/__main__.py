@@ -107,7 +107,7 @@ def _comparison(scale: float, rounds: int, folder: Path | None) -> str:
 
 def _line(work: Work, who: str, measured: Sequence[Measured], medians: Mapping[str, float]) -> str:
     cells = [
-        f"{work.name} {work.rows:,} {work.title}",
+        f"{work.name} {work.rows:,} rows: {work.title}",
         who,
         f"{medians[who]:.2f}",
         f"{medians[who] / medians['limit']:.2f}",
