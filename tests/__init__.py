@@ -1,0 +1,8 @@
+"""The tests; `ROOT` is the repository's top folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FIXTURES = ROOT / "tests" / "fixtures"

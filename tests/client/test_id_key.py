@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import threading
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -10,6 +9,7 @@ import pytest
 import requests
 
 from d2l_brightspace.client.id_key import IdKeyAuthenticator, login_url, sign
+from tests import FIXTURES
 
 APP_ID, APP_KEY = "dltTestAppId0123456789", "dltTestAppKey0123456789"
 USER_ID, USER_KEY = "dltTestUserId012345678", "dltTestUserKey01234567"
@@ -20,9 +20,7 @@ WHOAMI = f"{HOST}/d2l/api/lp/1.49/users/whoami"
 # d2lvalence 1.2.3 run by the authors of the API reference (reference/brightspace-api.md, 1c)
 VECTORS: dict[str, dict[str, Any]] = {
     vector["name"].split()[0]: vector
-    for vector in json.loads(
-        (Path(__file__).parents[1] / "fixtures" / "idkey-vectors.json").read_text(encoding="utf-8")
-    )
+    for vector in json.loads((FIXTURES / "idkey-vectors.json").read_text(encoding="utf-8"))
 }
 
 # The Python package lower-cases before it decodes; D2L's .NET order decodes first. Values of the

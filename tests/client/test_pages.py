@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from d2l_brightspace.client.errors import NotFound, ProtocolError, Refusal
 from d2l_brightspace.client.pages import Envelope, Page, read_page
+from tests import FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())
 OBJECTS = json.loads((FIXTURES / "object-list-page.json").read_text())
 WHERE = Refusal("lp/(version)/users/", 6606, 200)

@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -18,8 +17,8 @@ from requests import Request, Response
 from d2l_brightspace import BookmarkPaginator, ObjectListPaginator
 from d2l_brightspace.client.errors import ProtocolError
 from d2l_brightspace.client.pages import Page
+from tests import FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())
 OBJECTS = json.loads((FIXTURES / "object-list-page.json").read_text())
 HOST = "https://lms.example.edu"

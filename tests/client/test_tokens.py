@@ -41,6 +41,7 @@ from d2l_brightspace.client.tokens import (
     default_store,
 )
 from d2l_brightspace.client.transport import OversizedBody, Transport, TransportFailure
+from tests import ROOT
 
 URL = "https://auth.example.edu/core/connect/token"
 NOW = 1_700_000_000.0
@@ -765,7 +766,7 @@ def test_two_processes_share_one_chain(server: TokenServer, tmp_path: Path) -> N
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", TWO_PROCESSES, *arguments],
-            cwd=Path(__file__).parents[2],
+            cwd=ROOT,
             stderr=subprocess.PIPE,
         )
         for _ in range(2)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import time
 from email.utils import formatdate
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +27,8 @@ from d2l_brightspace.client.verdicts import (
     Wait,
     judge,
 )
+from tests import FIXTURES
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 PROBLEMS = json.loads((FIXTURES / "problem-details.json").read_text())
 WHERE = Refusal("le/(version)/(orgUnitId)/classlist/paged/", 6606)
 SCOPE = "enrollment:orgunit:read"

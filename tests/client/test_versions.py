@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,9 @@ from d2l_brightspace.client.errors import (
     ServiceUnavailable,
 )
 from d2l_brightspace.client.versions import WRITTEN_FOR, Versions, number
+from tests import FIXTURES
 
-ANSWERS = json.loads((Path(__file__).parents[1] / "fixtures" / "versions.json").read_text())
+ANSWERS = json.loads((FIXTURES / "versions.json").read_text())
 
 
 class Tenant:

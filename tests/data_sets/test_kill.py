@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
+
 from .conftest import Loader, data_hub
 from .killed_run import STEPS
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")]
-ROOT = Path(__file__).parents[2]
 NAMES = ("Discussion Posts", "Grade Results")
 KEYLESS = "Question Relationships"
 EVERY = {"full_every_days": 7}

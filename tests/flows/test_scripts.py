@@ -13,10 +13,10 @@ import duckdb
 import pytest
 
 from d2l_brightspace.sandbox.scopes import EVERY_SCOPE
+from tests import ROOT
 
 from .conftest import counts_of_truth
 
-ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 

@@ -26,6 +26,7 @@ from d2l_brightspace import (
     d2l_brightspace_source,
     run,
 )
+from tests import ROOT
 
 from .server import Server
 from .tenant import CLIENT, Tenant, change, tenant
@@ -50,7 +51,6 @@ ID_KEY = {
     "user_id": "sandbox-user",
     "user_key": "canary-user-key",
 }
-ROOT = Path(__file__).parents[2]
 PREFIX = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
 Rows = Counter[tuple[Any, ...]]
 

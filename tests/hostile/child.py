@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from tests.memory import megabytes
+
 POINTS = {
     "before normalize": ("dlt.normalize.normalize", "Normalize.run", "before"),
     "in normalize": ("dlt.normalize.normalize", "Normalize.map_single", "after"),
@@ -79,7 +81,7 @@ def main() -> None:
         kill_at(point, given.get("table"))
     outcomes = [attempt(pipeline, source)]
     outcomes += [attempt(*load_child(given)) for _ in range(1, given.get("runs", 1))]
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, "MB")
+    print(megabytes("VmHWM"), "MB")
     sys.exit(max(outcomes))
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests import ROOT
+
 from .cases import TOPICS
 
-TABLE = Path(__file__).parents[2] / "docs" / "reliability.md"
+TABLE = ROOT / "docs" / "reliability.md"
 HEAD = """# What happens when something goes wrong
 
 This table is written by `make reliability` from the tests in `tests/hostile`: each line is a case that

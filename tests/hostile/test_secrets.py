@@ -6,7 +6,6 @@ import gzip
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from d2l_brightspace import PermissionDenied
 from d2l_brightspace.client.errors import Refusal
 from d2l_brightspace.client.verdicts import Fail, judge
+from tests.memory import megabytes, needs_proc
 
 from .arena import ID_KEY, Arena
 from .cases import case, together
@@ -155,6 +155,7 @@ MEGABYTES = 400
     "200 000 small rows in pages of 100 stay under 400 MB",
     "memory does not grow with the number of pages",
 )
+@needs_proc
 @pytest.mark.slow
 def test_memory(arena: Arena) -> None:
     rows, size = 200_000, 100
@@ -164,7 +165,7 @@ def test_memory(arena: Arena) -> None:
     def quick(request: Any, _normal: Any) -> Answer:
         start = int(request.params.get("bookmark", 0))
         if start in (rows // 2, rows - size):
-            seen[start] = resident_megabytes(victim[0].pid)
+            seen[start] = megabytes("VmRSS", victim[0].pid)
         items = ",".join(
             f'{{"UserId":{number},"FirstName":"Name {number}"}}'
             for number in range(start + 1, start + size + 1)
@@ -183,8 +184,3 @@ def test_memory(arena: Arena) -> None:
     counted = arena.query("SELECT COUNT(*), COUNT(DISTINCT user_id), MAX(user_id) FROM users")
     assert counted == [(rows, rows, rows)]
     arena.observed = "exact"
-
-
-def resident_megabytes(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) // 1024

@@ -8,18 +8,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+from tests import ROOT
 
 from .caller import Api, Serve
 
 WHO = "lp/1.50/users/whoami"
-ROOT = Path(__file__).parents[2]
 HEADERS = ("X-Rate-Limit-Remaining", "X-Request-Cost", "X-Rate-Limit-Reset")
 
 
