@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import resource
 import shutil
 import statistics
 import subprocess
@@ -23,6 +22,8 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from .memory import megabytes
 
 COLUMNS = {
     "OrgUnitId": "int64",
@@ -70,7 +71,7 @@ def compare(rows: int, rounds: int, folder: Path) -> list[str]:
     from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 
     archive = folder / "GradeResults.zip"
-    megabytes = make_archive(archive, rows) / 1e6
+    csv_megabytes = make_archive(archive, rows) / 1e6
     settings = SandboxSettings(
         courses=1, users=2, class_size=1, log_messages=0, data_sets=("Grade Results",)
     )
@@ -87,7 +88,7 @@ def compare(rows: int, rounds: int, folder: Path) -> list[str]:
         raise RuntimeError(f"the tables are not the same: {sums}")
     medians = {who: statistics.median(one["seconds"] for one in found[who]) for who in found}
     return [
-        f"| {rows:,} | {megabytes:.0f} MB | {who} | {seconds:.1f} | "
+        f"| {rows:,} | {csv_megabytes:.0f} MB | {who} | {seconds:.1f} | "
         f"{seconds / medians['limit']:.2f} | {max(one['megabytes'] for one in found[who]):.0f} |"
         for who, seconds in medians.items()
     ]
@@ -175,8 +176,7 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _result(seconds: float, rows: object) -> dict[str, Any]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "megabytes": peak, "sum": str(rows)}
+    return {"seconds": seconds, "megabytes": megabytes("VmHWM"), "sum": str(rows)}
 
 
 _SIDES = {"limit": limit, "ours": ours}

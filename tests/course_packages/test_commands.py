@@ -18,8 +18,7 @@ from click.testing import Result
 
 from d2l_brightspace.course_packages import read_ledger
 from d2l_brightspace.sandbox import Sandbox
-from tests import ROOT
-from tests.memory import needs_proc
+from tests import ROOT, needs_proc
 
 from .conftest import FAST, SCHEMES, environment_of, uploads
 
@@ -418,7 +417,7 @@ _MEASURE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
 from d2l_brightspace.cli import main
-from tests.memory import megabytes
+from benchmarks.memory import megabytes
 try:
     main(prog_name="d2l-brightspace")
 finally:

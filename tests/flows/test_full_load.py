@@ -11,8 +11,7 @@ import dlt
 import pytest
 
 from d2l_brightspace import run
-from tests import ROOT
-from tests.memory import needs_proc
+from tests import ROOT, needs_proc
 
 from .conftest import SCHEMES, count, counts_of_truth, query, row_counts
 
@@ -21,7 +20,7 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 import dlt
 from d2l_brightspace import IdKeyAuth, d2l_brightspace_source, run
-from tests.memory import megabytes
+from benchmarks.memory import megabytes
 
 url, folder, *keys = sys.argv[1:]
 pipeline = dlt.pipeline(

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.memory import megabytes
+from benchmarks.memory import megabytes
 
 POINTS = {
     "before normalize": ("dlt.normalize.normalize", "Normalize.run", "before"),

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.memory import megabytes
 from d2l_brightspace import PermissionDenied
 from d2l_brightspace.client.errors import Refusal
 from d2l_brightspace.client.verdicts import Fail, judge
-from tests.memory import megabytes, needs_proc
+from tests import needs_proc
 
 from .arena import ID_KEY, Arena
 from .cases import case, together
