@@ -39,6 +39,15 @@ _INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
 
 
+def import_pandas_if_installed() -> None:
+    """Import now what pyarrow imports with its first array, if it is installed.
+
+    Left to a thread that reads, dlt, which looks pandas up in `sys.modules`, meets it half imported
+    and ends the run with an AttributeError.
+    """
+    pa.array([])
+
+
 class UnexpectedValue(ValueError):
     """A documented field holds what cannot be of its type; names the field, never the value."""
 
@@ -66,9 +75,6 @@ class Tabulator:
         self._types = {name: str(hint["data_type"]) for name, hint in columns.items()}
         self.json_columns = [name for name, kind in self._types.items() if kind == "json"]
         self.schema = pa.schema([_field(name, hint) for name, hint in columns.items()])
-        # pyarrow's first array imports pandas where it is installed; in a thread, dlt would meet
-        # it half imported
-        pa.array([])
 
     def __call__(self, blocks: list[dict[str, Any]], org_unit_id: int | None = None) -> Rows:
         """Make a table.

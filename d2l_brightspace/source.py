@@ -23,7 +23,7 @@ from .connection import connect
 from .course_offerings import CourseOfferings, batch
 from .endpoints import ENDPOINTS, Endpoint
 from .endpoints.logging import LOG_MESSAGES
-from .rows import ORG_UNIT_ID, Tabulator, concat
+from .rows import ORG_UNIT_ID, Tabulator, concat, import_pandas_if_installed
 from .settings import (
     SECTION,
     LogFilter,
@@ -138,6 +138,7 @@ def open_session(
     Raises:
         ConfigurationError: If a setting cannot be right.
     """
+    import_pandas_if_installed()
     return connect(
         host,
         credentials,

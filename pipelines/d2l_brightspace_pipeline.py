@@ -40,7 +40,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--org-unit-ids",
-        type=lambda text: [int(one) for one in text.split(",")],
+        type=_org_unit_ids,
         help="courses to read, separated by commas (default: every course), e.g. 6606,6607",
     )
     parser.add_argument(
@@ -53,6 +53,13 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--strict", action="store_true", help="end with exit code 1 if anything was skipped"
     )
     return parser.parse_args(argv)
+
+
+def _org_unit_ids(text: str) -> list[int]:
+    try:
+        return [int(one) for one in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError("numbers separated by commas, e.g. 6606,6607") from None
 
 
 def load(

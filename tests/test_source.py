@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -119,3 +121,16 @@ def test_making_the_source_opens_no_connection(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     source = d2l_brightspace_source(HOST, BearerAuth(token="t"))
     assert source.discover_schema() is not None
+
+
+@pytest.mark.parametrize("make", ["d2l_brightspace_source", "brightspace_data_sets_source"])
+def test_pandas_is_there_before_any_thread_reads(make: str) -> None:
+    # imported by pyarrow's first array in a thread, it is met half imported by dlt
+    program = f"""
+import sys
+from d2l_brightspace import BearerAuth, {make}
+assert "pandas" not in sys.modules
+{make}("{HOST}", BearerAuth(token="t"))
+assert "pandas" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

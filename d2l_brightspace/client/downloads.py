@@ -32,15 +32,15 @@ class Downloads:
         self._sender = sender
         self._prepare = prepare
 
-    def fetch(self, link: str, target: Path, template: str, *, size: int = 0) -> None:
+    def fetch(self, link: str, target: Path, route: Route, *, size: int = 0) -> None:
         """As `BrightspaceSession.download`."""
-        route, where = Route(template), Refusal(template)
+        where = Refusal(route.template)
         patience, file = Patience(self._sender.limits, where), PartialFile(target, size)
         while True:
             before, sent = file.received, None
             try:
                 with self._opened(link, file, route, where) as (sent, response, chunks):
-                    verdict = self._take(response, chunks, file, where)
+                    verdict = self._take(response, chunks, file, route, where)
             except TransportFailure as failure:
                 verdict = Retry(ServiceUnavailable(f"No whole file: {failure.reason}", where))
             if isinstance(verdict, Accept):
@@ -84,7 +84,12 @@ class Downloads:
         return self._sender.with_version(wanted)
 
     def _take(
-        self, response: Response, chunks: Iterator[bytes], file: PartialFile, where: Refusal
+        self,
+        response: Response,
+        chunks: Iterator[bytes],
+        file: PartialFile,
+        route: Route,
+        where: Refusal,
     ) -> Verdict:
         if response.status_code in (200, 206):
             if "html" in response.headers.get("Content-Type", "").lower():
@@ -95,4 +100,4 @@ class Downloads:
             file.start_again()
             return Retry(ServiceUnavailable("The download cannot go on where it was", where))
         response._content = b"".join(islice(chunks, 1))
-        return judge(response, where)
+        return judge(response, where, route.scope)

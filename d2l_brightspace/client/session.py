@@ -130,11 +130,12 @@ class BrightspaceSession(requests.Session):
         route = Route(path, scope=scope, anonymous=anonymous)
         return self._block(Request("GET", self._url(path, parts)), route, parts)
 
-    def post_json(self, path: str, body: Any, *, anonymous: bool = False) -> Any:
+    def post_json(
+        self, path: str, body: Any, *, anonymous: bool = False, scope: str | None = None
+    ) -> Any:
         """Send a block and read the answer; arguments and errors as in `get_json`."""
-        return self._block(
-            Request("POST", self.base_url + path, json=body), Route(path, anonymous=anonymous)
-        )
+        route = Route(path, scope=scope, anonymous=anonymous)
+        return self._block(Request("POST", self.base_url + path, json=body), route)
 
     def read_objects(self, path: str, template: str, scope: str) -> list[dict[str, Any]]:
         """Read all blocks of an ObjectListPage list that belongs to no resource.
@@ -152,7 +153,9 @@ class BrightspaceSession(requests.Session):
         parts: list[list[Any]] = self._lists.read(request, route, Refusal(template)).page.table
         return [row for row in chain.from_iterable(parts) if isinstance(row, dict)]
 
-    def download(self, link: str, target: Path, template: str, *, size: int = 0) -> None:
+    def download(
+        self, link: str, target: Path, template: str, *, scope: str | None = None, size: int = 0
+    ) -> None:
         """Download a file of any size; a download that breaks off goes on where it was.
 
         A redirect to another host, as Data Hub makes it to its storage, is followed without
@@ -162,12 +165,13 @@ class BrightspaceSession(requests.Session):
             link: Absolute, or relative to `/d2l/api/`.
             target: File to write.
             template: The path as error texts show it.
+            scope: As in `get_json`.
             size: Bytes it should have, where that is known; the server's own word counts more.
 
         Raises:
             BrightspaceError: If the file cannot be had whole.
         """
-        self._downloads.fetch(link, target, template, size=size)
+        self._downloads.fetch(link, target, Route(template, scope=scope), size=size)
 
     def post_once(
         self,

@@ -27,6 +27,7 @@ from d2l_brightspace.client.errors import (
     Refusal,
     ServiceUnavailable,
 )
+from d2l_brightspace.client.pages import read_page
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.settings import resolve_in, utc_milliseconds
 from d2l_brightspace.tables import current_load_id
@@ -86,7 +87,12 @@ def advanced_data_set(
         _await(session, job, patience_seconds, sleep)
         scratch = Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9)
         with scratch.room_for(0, name) as path:
-            session.download(DOWNLOAD_ROUTE + job, path, DOWNLOAD_ROUTE + "(exportJobId)")
+            session.download(
+                DOWNLOAD_ROUTE + job,
+                path,
+                DOWNLOAD_ROUTE + "(exportJobId)",
+                scope="reporting:job:download",
+            )
             archive = Archive(path, name, workshop.max_csv_gigabytes * 1e9)
             archive.check()
             normalize = dlt.current.source_schema().naming.normalize_identifier
@@ -108,16 +114,13 @@ def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict
 
 def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
     """Order the report; gives the id of the job."""
-    known = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
-    offered = {str(one["DataSetId"]): one for one in known}
-    by_name = {str(one["Name"]).casefold(): one for one in known}
-    found = offered.get(name) or by_name.get(name.casefold())
+    where = Refusal(LIST_ROUTE)
+    answer = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
+    known = read_page(answer, "array", where).rows
+    found = next((one for one in known if _is_called(one, name)), None)
     if found is None:
-        names = ", ".join(sorted(str(one["Name"]) for one in known)) or "none"
-        raise NotFound(
-            f"There is no Advanced Data Set {name!r}; the tenant offers: {names}",
-            Refusal(LIST_ROUTE),
-        )
+        names = ", ".join(sorted(str(one.get("Name")) for one in known)) or "none"
+        raise NotFound(f"There is no Advanced Data Set {name!r}; the tenant offers: {names}", where)
     allowed = [str(one["Name"]) for one in found.get("Filters") or ()]
     for filter_name in filters:
         if filter_name not in allowed:
@@ -128,7 +131,20 @@ def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, Filte
         "DataSetId": found["DataSetId"],
         "Filters": [{"Name": key, "Value": _text(value)} for key, value in filters.items()],
     }
-    return str(session.post_json(CREATE_ROUTE, order)["ExportJobId"])
+    # sent again if its answer is lost: a report too many is nobody's loss
+    job = session.post_json(CREATE_ROUTE, order, scope="reporting:job:create")
+    return str(_field(job, "ExportJobId", Refusal(CREATE_ROUTE)))
+
+
+def _is_called(data_set: Mapping[str, Any], name: str) -> bool:
+    names = (str(data_set.get("DataSetId")), str(data_set.get("Name")))
+    return name.casefold() in {one.casefold() for one in names}
+
+
+def _field(block: Any, name: str, where: Refusal) -> Any:
+    if not isinstance(block, dict) or block.get(name) is None:
+        raise ProtocolError(f"The answer about the report holds no `{name}`", where)
+    return block[name]
 
 
 def _await(
@@ -137,7 +153,8 @@ def _await(
     rest, rested = 1.0, 0.0
     where = Refusal(JOB_ROUTE + "(exportJobId)")
     while True:
-        status = session.get_json(JOB_ROUTE + job, scope="reporting:job:fetch").get("Status")
+        answer = session.get_json(JOB_ROUTE + job, scope="reporting:job:fetch")
+        status = _field(answer, "Status", where)
         if status == COMPLETE:
             return
         if status in FAILED:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, cast
 
@@ -55,6 +55,8 @@ class Offer:
     has_differential: bool = False
     extracts: tuple[Extract, ...] = field(default=(), repr=False)
     """Known from the list itself where the older routes are spoken."""
+    rival: str = ""
+    """Another data set that would have the same table."""
 
     @property
     def table(self) -> str:
@@ -83,15 +85,21 @@ class Catalogue:
         """
         with self._lock:
             if self._offers is None:
-                self._offers = {offer.table: offer for offer in self._read()}
+                self._offers = _by_table(self._read())
             return self._offers
 
     def extracts(self, offer: Offer) -> list[Extract]:
         """All extracts of a data set, in no order.
 
         Raises:
-            BrightspaceError: If the list cannot be read.
+            BrightspaceError: If the list cannot be read, or another data set wants its table.
         """
+        if offer.rival:
+            raise ProtocolError(
+                f"The tenant has two data sets, {offer.name!r} and {offer.rival!r}, that would be "
+                f"the table `{offer.table}`; neither is loaded",
+                Refusal(LIST_ROUTE),
+            )
         if offer.schema_id is None:
             return list(offer.extracts)
         path = EXTRACTS_ROUTE.format(schema_id=offer.schema_id)
@@ -115,7 +123,7 @@ class Catalogue:
         for page in range(1, _PAGES):
             body = self._session.get_json(f"{OLD_LIST_ROUTE}?page={page}", scope=OLD_SCOPE)
             entries = body.get("BrightspaceDataSets") if isinstance(body, dict) else None
-            if not isinstance(entries, list):
+            if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
                 raise ProtocolError("There is no list of data sets", Refusal(OLD_LIST_ROUTE))
             yield from entries
             if not body.get("NextPageUrl"):
@@ -123,9 +131,18 @@ class Catalogue:
         raise ProtocolError(f"More than {_PAGES} pages", Refusal(OLD_LIST_ROUTE))
 
 
+def _by_table(offers: Iterable[Offer]) -> dict[str, Offer]:
+    found: dict[str, Offer] = {}
+    for offer in offers:
+        before = found.get(offer.table)
+        found[offer.table] = replace(before, rival=offer.name) if before else offer
+    return found
+
+
 def _offer(row: dict[str, Any]) -> Offer:
     full, differential = row.get("Full"), row.get("Differential")
-    name = _name((full or differential or {}).get("Name"))
+    known = full or differential
+    name = _name(known.get("Name")) if isinstance(known, dict) else ""
     if not name or not row.get("SchemaId"):
         raise ProtocolError("A data set has no name or no SchemaId", Refusal(LIST_ROUTE))
     return Offer(name, str(row["SchemaId"]), differential is not None)
@@ -162,13 +179,16 @@ def _kind(text: Any) -> ExtractKind:
 def _extract(row: dict[str, Any], route: str, kind: ExtractKind) -> Extract:
     try:
         created = datetime.fromisoformat(_six_digits(str(row["CreatedDate"])))
-    except (KeyError, ValueError):
-        raise ProtocolError("An extract has no CreatedDate", Refusal(route)) from None
+        size = int(row.get("DownloadSize") or 0)
+    except (KeyError, ValueError, TypeError):
+        raise ProtocolError(
+            "An extract has no CreatedDate, or a DownloadSize that is no number", Refusal(route)
+        ) from None
     return Extract(
         kind=kind,
         created=created if created.tzinfo else created.replace(tzinfo=timezone.utc),
         link=row.get("DownloadLink") or None,
-        size=int(row.get("DownloadSize") or 0),
+        size=size,
         version=str(row.get("Version") or ""),
     )
 

@@ -20,6 +20,7 @@ from d2l_brightspace.client.session import BrightspaceSession
 from .sync import Extract
 
 DOWNLOAD_ROUTE = "lp/(version)/datasets/bds/(schemaId)/plugins/(pluginId)/extracts/(extractId)"
+DOWNLOAD_SCOPE = "datasets:bds:read (older routes: datahub:dataexports:download)"
 
 
 class Scratch:
@@ -108,5 +109,7 @@ def downloaded(
         BrightspaceError: If it cannot be had whole.
     """
     with scratch.room_for(extract.size, name) as path:
-        session.download(extract.link or "", path, DOWNLOAD_ROUTE, size=extract.size)
+        session.download(
+            extract.link or "", path, DOWNLOAD_ROUTE, scope=DOWNLOAD_SCOPE, size=extract.size
+        )
         yield path

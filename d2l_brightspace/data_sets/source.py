@@ -15,6 +15,7 @@ from d2l_brightspace.client.auth import BrightspaceCredentials
 from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, Refusal
 from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
 from d2l_brightspace.connection import connect
+from d2l_brightspace.rows import import_pandas_if_installed
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 from d2l_brightspace.tables import SKIPPED_REQUESTS, skipped_request
@@ -100,6 +101,7 @@ def configured_data_sets_session(
     lp_version: str | None = None,
 ) -> BrightspaceSession:
     """The session that the source would use, from the same settings."""
+    import_pandas_if_installed()
     given = {"host": host, "credentials": credentials, "lp_version": lp_version}
     arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return _session(**arguments)

@@ -11,9 +11,13 @@ from typing import Any
 import dlt
 import duckdb
 import pytest
+import responses
 
 from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+
+HOST = "https://lms.example.edu"
+LP = f"{HOST}/d2l/api/lp/1.49"
 
 Rows = Counter[tuple[Any, ...]]
 """Rows, each with how often it is there: a set would hide a doubled one."""
@@ -37,6 +41,15 @@ def tenant() -> Iterator[Callable[..., Sandbox]]:
             return stack.enter_context(data_hub(*names, **settings))
 
         yield start
+
+
+@pytest.fixture
+def answers() -> Iterator[responses.RequestsMock]:
+    """What a mocked tenant at `HOST` answers; it speaks lp 1.49."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        supported = {"ProductCode": "lp", "LatestVersion": "1.49", "SupportedVersions": ["1.49"]}
+        mock.get(f"{HOST}/d2l/api/versions/", json=[supported])
+        yield mock
 
 
 @pytest.fixture

@@ -7,7 +7,15 @@ from datetime import datetime, timezone
 
 import pytest
 
-from d2l_brightspace import BearerAuth, ConfigurationError, NotFound, advanced_data_set
+from d2l_brightspace import (
+    BearerAuth,
+    ConfigurationError,
+    NotFound,
+    ProtocolError,
+    advanced_data_set,
+)
+
+from .conftest import HOST, LP
 
 
 @pytest.fixture
@@ -57,3 +65,47 @@ def test_what_does_not_exist_is_told(order, name, filters, error, words):
     with pytest.raises(Exception, match=words) as caught:
         list(resource)
     assert isinstance(caught.value.__cause__, error)
+
+
+LISTED = [{"DataSetId": "1", "Name": "Final Grades", "Filters": []}]
+
+
+@pytest.mark.parametrize(
+    ("listed", "created", "job", "words"),
+    [
+        ({"Errors": []}, {}, {}, "Expected a JSON array"),
+        (LISTED, {"Name": "Final Grades"}, {}, "holds no `ExportJobId`"),
+        (LISTED, {"ExportJobId": "7"}, [], "holds no `Status`"),
+        (LISTED, {"ExportJobId": "7"}, {"Status": 3}, "the report failed"),
+    ],
+    ids=["list", "create", "job", "failed"],
+)
+def test_an_answer_without_a_report_is_told(answers, listed, created, job, words):
+    answers.get(f"{LP}/dataExport/list", json=listed)
+    ordered = answers.post(f"{LP}/dataExport/create", json=created)
+    answers.get(f"{LP}/dataExport/jobs/7", json=job)
+    with pytest.raises(Exception, match=words) as caught:
+        list(advanced_data_set("final grades", None, HOST, BearerAuth(token="t")))
+    assert isinstance(caught.value.__cause__, ProtocolError)
+    assert ordered.call_count == (listed is LISTED)
+
+
+@pytest.mark.parametrize("route", ["list", "create", "jobs/7", "download/7"])
+def test_a_refusal_names_the_scope(answers, route):
+    refused = {
+        "list": "reporting:dataset:list",
+        "create": "reporting:job:create",
+        "jobs/7": "reporting:job:fetch",
+        "download/7": "reporting:job:download",
+    }
+    answers.get(f"{LP}/dataExport/list", json=LISTED)
+    answers.post(f"{LP}/dataExport/create", json={"ExportJobId": "7"})
+    answers.get(f"{LP}/dataExport/jobs/7", json={"Status": 2})
+    answers.upsert(
+        "POST" if route == "create" else "GET",
+        f"{LP}/dataExport/{route}",
+        status=403,
+        json={"detail": "insufficient scope"},
+    )
+    with pytest.raises(Exception, match=f"lacks the OAuth scope {refused[route]}"):
+        list(advanced_data_set("final grades", None, HOST, BearerAuth(token="t")))

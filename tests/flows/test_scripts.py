@@ -106,16 +106,21 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "words", "code"),
     [
-        (["--start-date", "yesterday"], 'Example: start_date = "2026-09-01"'),
-        (["--resources", "grades"], "{'grades'}"),
-        (["--org-unit-ids", "0"], "org_unit_ids = [6606, 6607]"),
+        (["--start-date", "yesterday"], 'Example: start_date = "2026-09-01"', 1),
+        (["--resources", "grades"], "{'grades'}", 1),
+        (["--org-unit-ids", "0"], "org_unit_ids = [6606, 6607]", 1),
+        (
+            ["--org-unit-ids", "6606;6607"],
+            "--org-unit-ids: numbers separated by commas, e.g. 6606",
+            2,
+        ),
     ],
-    ids=["start-date", "resource", "org-unit"],
+    ids=["start-date", "resource", "org-unit", "no-number"],
 )
 def test_wrong_arguments_say_what_is_right_and_send_nothing(
-    workspace: Path, sandbox: Any, arguments: list[str], words: str
+    workspace: Path, sandbox: Any, arguments: list[str], words: str, code: int
 ) -> None:
     done = call(
         workspace,
@@ -125,7 +130,7 @@ def test_wrong_arguments_say_what_is_right_and_send_nothing(
         sandbox=sandbox,
     )
 
-    assert done.returncode == 1
+    assert done.returncode == code
     assert words in done.stderr
     assert "Traceback" not in done.stderr
     assert len(sandbox.requests) == 0
