@@ -303,8 +303,10 @@ _NOTES = """
 * A process of ours takes about 1.3 s before its first request and 0.5 s for dlt's own tables,
   whatever it loads; that is most of the ratio at a tenth of the size.
 * Memory by rows: the enrollments are one org unit's list, which is loaded whole or not at all, so
-  it is held as Arrow (about 0.13 kB a row); the peak is DuckDB's while it inserts them. Lists of
-  the whole tenant (users, org units, logs) go on in parts of 10 000 rows.
+  it is held as Arrow and looked through for repeated keys (about 0.25 kB a row); the peak is
+  DuckDB's while it inserts them. Lists of the whole tenant (users, org units, logs) go on in parts
+  of 10 000 rows.
+* Memory of data sets: both sides grow until DuckDB has filled its `memory_limit`, and no further.
 """
 
 

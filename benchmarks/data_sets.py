@@ -55,7 +55,7 @@ def report(sizes: Sequence[tuple[int, int]]) -> str:
     """Compare at several sizes, each with its number of rounds; gives Markdown."""
     lines = [
         "\n## Brightspace Data Sets\n",
-        f"Grade Results, {len(COLUMNS)} columns, as one zip; DuckDB's memory_limit is 400 MB.\n",
+        f"Grade Results, {len(COLUMNS)} columns, as one zip; DuckDB's memory_limit is 300 MB.\n",
         "| rows | CSV | who | seconds | of the limit | peak MB |",
         "|---|---|---|---|---|---|",
     ]
@@ -129,7 +129,7 @@ def limit(options: argparse.Namespace) -> dict[str, Any]:
         **{name: pa.type_for_alias(name) for name in ("int64", "bool", "string")},
     }
     connection = duckdb.connect(str(folder / "x.duckdb"))
-    connection.execute("SET memory_limit = '400MB'")
+    connection.execute("SET memory_limit = '300MB'")
     with zipfile.ZipFile(folder / "x.zip") as archive, archive.open(archive.namelist()[0]) as raw:
         reader = csv.open_csv(
             raw,
@@ -159,7 +159,7 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
     pipeline = dlt.pipeline(
         "data_sets_benchmark",
         destination=duckdb(
-            {"database": str(folder / "x.duckdb"), "global_config": {"memory_limit": "400MB"}}
+            {"database": str(folder / "x.duckdb"), "global_config": {"memory_limit": "300MB"}}
         ),
         dataset_name="bds",
         pipelines_dir=str(folder),
