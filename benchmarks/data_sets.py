@@ -153,7 +153,7 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
     import dlt
     from dlt.destinations import duckdb
 
-    from d2l_brightspace import BearerAuth, brightspace_data_sets_source
+    from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
 
     folder = Path(options.folder)
     pipeline = dlt.pipeline(
@@ -164,11 +164,9 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
         dataset_name="bds",
         pipelines_dir=str(folder),
     )
-    pipeline.run(
-        brightspace_data_sets_source(
-            options.url, BearerAuth(token=options.token), data_sets=["Grade Results"]
-        )
-    )
+    token = BearerAuth(token=options.token)
+    source = brightspace_data_sets_source(options.url, token, data_sets=["Grade Results"])
+    run(pipeline, source)
     seconds = time.monotonic() - began
     with pipeline.sql_client() as client:
         query = "SELECT count(*), sum(user_id), sum(points_numerator) FROM grade_results"
