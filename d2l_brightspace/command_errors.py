@@ -28,7 +28,20 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
 
             if not isinstance(error, (BrightspaceError, DltException)):
                 raise
-            click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+            print_error(error)
             sys.exit(1)
 
     return wrapped
+
+
+def print_error(error: Exception) -> None:
+    """Print what went wrong and, where settings are missing, where they go."""
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+
+    from .missing_settings import describe
+
+    if isinstance(error, ConfigFieldMissingException):
+        message = describe(error)
+    else:
+        message = f"{type(error).__name__}: {error}"
+    click.secho(message, fg="red", err=True)

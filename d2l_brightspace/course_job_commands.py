@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .command_errors import print_error
+
 if TYPE_CHECKING:
     from .client.session import BrightspaceSession
     from .course_packages import Bell, Pace, Result
@@ -155,13 +157,13 @@ def _reporting(run: Callable[[], int]) -> int:
     try:
         return run()
     except (ConfigurationError, ConfigurationException) as error:
-        click.secho(str(error), fg="red", err=True)
+        print_error(error)
         return WRONG_INPUT
     except Stopped:
         click.echo("Stopped before anything was sent.", err=True)
         return NOT_FINISHED
     except BrightspaceError as error:
-        click.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        print_error(error)
         return FAILED
 
 

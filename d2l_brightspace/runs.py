@@ -13,6 +13,7 @@ from typing import Any
 
 import dlt
 import pyarrow
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.exceptions import DltException
 from dlt.common.runtime.collector import NULL_COLLECTOR, TqdmCollector
 from dlt.extract import DltSource
@@ -182,7 +183,7 @@ def _plain_errors() -> Iterator[None]:
     except DltException as failure:
         chain = list(causes(failure))
         for cause in chain:
-            if isinstance(cause, BrightspaceError):
+            if isinstance(cause, (BrightspaceError, ConfigFieldMissingException)):
                 raise cause from None
             if _DUCKDB_IS_LOCKED in str(cause):
                 raise DestinationInUse(

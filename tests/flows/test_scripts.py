@@ -17,6 +17,7 @@ from tests import ROOT
 
 from .conftest import counts_of_truth
 
+SECTION, VARIABLE = "sources.d2l_brightspace_source", "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
 BIN = Path(sys.executable).parent
 
 
@@ -136,11 +137,53 @@ def test_wrong_arguments_say_what_is_right_and_send_nothing(
     assert len(sandbox.requests) == 0
 
 
-def test_no_credentials_says_where_they_are_looked_for(workspace: Path) -> None:
-    done = call(workspace, sys.executable, "pipelines/d2l_brightspace_pipeline.py")
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "pipelines/d2l_brightspace_pipeline.py"],
+        [sys.executable, "pipelines/data_sets_pipeline.py"],
+        [str(BIN / "d2l-brightspace"), "check"],
+        [str(BIN / "d2l-brightspace"), "data-sets", "list"],
+    ],
+    ids=["pipeline", "data-sets-pipeline", "check", "data-sets-list"],
+)
+def test_missing_settings_are_told_with_their_places(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE + "CREDENTIALS__CLIENT_ID", "known")
+    done = call(workspace, *command)
     assert done.returncode == 1
-    assert "SOURCES__D2L_BRIGHTSPACE_SOURCE__HOST" in done.stderr
-    assert "Traceback" not in done.stderr
+    or_token = f"or in the environment, e.g. {VARIABLE}CREDENTIALS__TOKEN"
+    assert done.stderr.splitlines() == [
+        "Missing settings: host, credentials",
+        "",
+        f"host: under [{SECTION}] in .dlt/config.toml, or {VARIABLE}HOST in the environment",
+        "",
+        "credentials: fill in ONE of",
+        "  BearerAuth        token",
+        "  RefreshTokenAuth  client_secret, refresh_token  (client_id: found)",
+        "  ServiceUserAuth   private_key, key_id, scope  (client_id: found)",
+        "  IdKeyAuth         app_id, app_key, user_id, user_key",
+        f"  under [{SECTION}.credentials] in .dlt/secrets.toml, {or_token}",
+        "  (which one is for whom, and where its values come from: README, Credentials)",
+        "",
+        f"read:      {workspace}/.dlt/config.toml",
+        f"read:      {workspace}/.dlt/dev.config.toml",
+        f"not there: {workspace}/.dlt/dev.secrets.toml",
+        f"not there: {workspace}/.dlt/secrets.toml",
+    ]
+
+
+def test_missing_settings_of_a_destination_are_told_before_any_request(
+    workspace: Path, sandbox: Any
+) -> None:
+    script = "pipelines/d2l_brightspace_pipeline.py"
+    done = call(workspace, sys.executable, script, "--destination", "postgres", sandbox=sandbox)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Missing settings: credentials\n")
+    assert "PostgresCredentials database, password, username, host" in done.stderr
+    assert "under [destination.postgres.credentials] in .dlt/secrets.toml" in done.stderr
+    assert len(sandbox.requests) == 0
 
 
 def test_the_daily_job_loads_on_the_local_runner(workspace: Path, sandbox: Any) -> None:
