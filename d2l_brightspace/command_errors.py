@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 
 
 def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Print what went wrong in one line in place of a traceback, and end with exit code 1."""
+    """Print what went wrong in place of a traceback, and end with exit code 1."""
 
     @wraps(command)
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:

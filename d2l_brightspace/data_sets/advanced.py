@@ -117,11 +117,11 @@ def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, Filte
     where = Refusal(LIST_ROUTE)
     answer = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
     known = read_page(answer, "array", where).rows
-    found = next((one for one in known if _is_called(one, name)), None)
+    found = next((one for one in known if name.casefold() in _names(one, where)), None)
     if found is None:
-        names = ", ".join(sorted(str(one.get("Name")) for one in known)) or "none"
+        names = ", ".join(sorted(str(one["Name"]) for one in known)) or "none"
         raise NotFound(f"There is no Advanced Data Set {name!r}; the tenant offers: {names}", where)
-    allowed = [str(one["Name"]) for one in found.get("Filters") or ()]
+    allowed = [str(_field(one, "Name", where)) for one in found.get("Filters") or ()]
     for filter_name in filters:
         if filter_name not in allowed:
             raise ConfigurationError(
@@ -136,9 +136,8 @@ def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, Filte
     return str(_field(job, "ExportJobId", Refusal(CREATE_ROUTE)))
 
 
-def _is_called(data_set: Mapping[str, Any], name: str) -> bool:
-    names = (str(data_set.get("DataSetId")), str(data_set.get("Name")))
-    return name.casefold() in {one.casefold() for one in names}
+def _names(data_set: Any, where: Refusal) -> set[str]:
+    return {str(_field(data_set, one, where)).casefold() for one in ("DataSetId", "Name")}
 
 
 def _field(block: Any, name: str, where: Refusal) -> Any:

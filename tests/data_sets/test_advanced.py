@@ -74,11 +74,13 @@ LISTED = [{"DataSetId": "1", "Name": "Final Grades", "Filters": []}]
     ("listed", "created", "job", "words"),
     [
         ({"Errors": []}, {}, {}, "Expected a JSON array"),
+        ([{"DataSetId": "1"}], {}, {}, "holds no `Name`"),
+        ([{"DataSetId": "1", "Name": "Final Grades", "Filters": [1]}], {}, {}, "holds no `Name`"),
         (LISTED, {"Name": "Final Grades"}, {}, "holds no `ExportJobId`"),
         (LISTED, {"ExportJobId": "7"}, [], "holds no `Status`"),
         (LISTED, {"ExportJobId": "7"}, {"Status": 3}, "the report failed"),
     ],
-    ids=["list", "create", "job", "failed"],
+    ids=["list", "no-name", "filter", "create", "job", "failed"],
 )
 def test_an_answer_without_a_report_is_told(answers, listed, created, job, words):
     answers.get(f"{LP}/dataExport/list", json=listed)

@@ -17,6 +17,7 @@ from tests import ROOT
 
 from .conftest import counts_of_truth
 
+COURSES = ["--course-offering-id", "6620", "--source-course-offering-id", "6619"]
 SECTION, VARIABLE = "sources.d2l_brightspace_source", "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
 BIN = Path(sys.executable).parent
 
@@ -138,21 +139,22 @@ def test_wrong_arguments_say_what_is_right_and_send_nothing(
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "code"),
     [
-        [sys.executable, "pipelines/d2l_brightspace_pipeline.py"],
-        [sys.executable, "pipelines/data_sets_pipeline.py"],
-        [str(BIN / "d2l-brightspace"), "check"],
-        [str(BIN / "d2l-brightspace"), "data-sets", "list"],
+        ([sys.executable, "pipelines/d2l_brightspace_pipeline.py"], 1),
+        ([sys.executable, "pipelines/data_sets_pipeline.py"], 1),
+        ([str(BIN / "d2l-brightspace"), "check"], 1),
+        ([str(BIN / "d2l-brightspace"), "data-sets", "list"], 1),
+        ([str(BIN / "d2l-brightspace"), "copy-course", *COURSES], 2),
     ],
-    ids=["pipeline", "data-sets-pipeline", "check", "data-sets-list"],
+    ids=["pipeline", "data-sets-pipeline", "check", "data-sets-list", "copy-course"],
 )
 def test_missing_settings_are_told_with_their_places(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int
 ) -> None:
     monkeypatch.setenv(VARIABLE + "CREDENTIALS__CLIENT_ID", "known")
     done = call(workspace, *command)
-    assert done.returncode == 1
+    assert done.returncode == code
     or_token = f"or in the environment, e.g. {VARIABLE}CREDENTIALS__TOKEN"
     assert done.stderr.splitlines() == [
         "Missing settings: host, credentials",
