@@ -10,13 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client.auth import (
+    from .client.auth.credentials import (
         BearerAuth,
         BrightspaceCredentials,
         IdKeyAuth,
         RefreshTokenAuth,
         ServiceUserAuth,
     )
+    from .client.auth.token_store import FileTokenStore, TokenStore
     from .client.errors import (
         AuthenticationError,
         BrightspaceError,
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
         RateLimited,
         ServiceUnavailable,
     )
-    from .client.paginators import BookmarkPaginator, ObjectListPaginator
-    from .client.tokens import FileTokenStore, TokenStore
+    from .client.paging.paginators import BookmarkPaginator, ObjectListPaginator
+    from .course_packages.source import import_jobs_source
     from .data_sets.advanced import advanced_data_set
     from .data_sets.source import brightspace_data_sets_source
-    from .import_jobs import import_jobs_source
-    from .runs import (
+    from .pipeline.run import (
         DestinationInUse,
         DestinationRefused,
         RunInProgress,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from .source import d2l_brightspace_source, log_message
 
 _HOMES = {
-    "client.auth": (
+    "client.auth.credentials": (
         "BearerAuth",
         "BrightspaceCredentials",
         "IdKeyAuth",
@@ -62,11 +62,11 @@ _HOMES = {
         "RateLimited",
         "ServiceUnavailable",
     ),
-    "client.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
-    "client.tokens": ("FileTokenStore", "TokenStore"),
+    "client.paging.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
+    "client.auth.token_store": ("FileTokenStore", "TokenStore"),
     "data_sets.advanced": ("advanced_data_set",),
     "data_sets.source": ("brightspace_data_sets_source",),
-    "runs": (
+    "pipeline.run": (
         "DestinationInUse",
         "DestinationRefused",
         "RunInProgress",
@@ -74,7 +74,7 @@ _HOMES = {
         "progress_display",
         "run",
     ),
-    "import_jobs": ("import_jobs_source",),
+    "course_packages.source": ("import_jobs_source",),
     "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

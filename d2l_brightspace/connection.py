@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import dlt
 from dlt.common.configuration import with_config
 
-from .client.auth import BrightspaceCredentials
+from .client.auth.credentials import BrightspaceCredentials
+from .client.http.transport import Transport
 from .client.limits import Limits
 from .client.routes import Route
 from .client.session import BrightspaceSession
-from .client.transport import Transport
 from .settings import SECTION, base_url, checked_version, resolve
 
 

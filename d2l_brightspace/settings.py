@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
 
-from .client.auth import is_loopback
+from .client.auth.credentials import is_loopback
 from .client.errors import ConfigurationError
 
 SECTION = "d2l_brightspace_source"

@@ -12,18 +12,27 @@ from dlt.common import jsonpath
 from dlt.extract import DltResource
 from dlt.sources.rest_api import rest_api_resources
 
-from .client.auth import BrightspaceCredentials
+from .client.auth.credentials import BrightspaceCredentials
 from .client.limits import Limits
-from .client.pages import Page
-from .client.paginators import BookmarkPaginator, ObjectListPaginator
+from .client.paging.pages import Page
+from .client.paging.paginators import BookmarkPaginator, ObjectListPaginator
+from .client.paging.time_windows import Range
 from .client.routes import Route
 from .client.session import ORG_UNIT_HEADER, RESOURCE_HEADER, BrightspaceSession
-from .client.windows import Range
 from .connection import connect
-from .course_offerings import CourseOfferings, batch
 from .endpoints import ENDPOINTS, Endpoint
-from .endpoints.logging import LOG_MESSAGES
-from .rows import ORG_UNIT_ID, Tabulator, concat, import_pandas_if_installed
+from .endpoints.logs import LOG_MESSAGES
+from .extract.arrow import ORG_UNIT_ID, Tabulator, concat, import_pandas_if_installed
+from .extract.batching import (
+    CHUNK,
+    COURSE_OFFERING_BATCHES,
+    COURSE_OFFERINGS,
+    DELETED,
+    ORG_UNIT_IDS_CSV,
+    SKIPPED_REQUESTS,
+    PagesToTables,
+)
+from .extract.parents import CourseOfferings, batch
 from .settings import (
     SECTION,
     LogFilter,
@@ -32,15 +41,6 @@ from .settings import (
     checked_start_date,
     resolve,
     utc_milliseconds,
-)
-from .tables import (
-    CHUNK,
-    COURSE_OFFERING_BATCHES,
-    COURSE_OFFERINGS,
-    DELETED,
-    ORG_UNIT_IDS_CSV,
-    SKIPPED_REQUESTS,
-    PagesToTables,
 )
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=timezone.utc)

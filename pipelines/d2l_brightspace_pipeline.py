@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from d2l_brightspace.command_errors import reports_errors
+from d2l_brightspace.cli.errors import reports_errors
 
 if TYPE_CHECKING:
     from d2l_brightspace import RunReport

@@ -16,7 +16,7 @@ import os
 import sys
 from pathlib import Path
 
-from d2l_brightspace.command_errors import reports_errors
+from d2l_brightspace.cli.errors import reports_errors
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     os.chdir(ROOT)  # dlt looks for its workspace, `.dlt`, in the working folder only
     # here, so that --help does not wait for dlt
-    from d2l_brightspace.data_sets.commands import load
+    from d2l_brightspace.cli.data_sets import load
 
     report = load(**vars(options))
     print(report)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from d2l_brightspace.course_job_commands import import_course
+from d2l_brightspace.cli.course_jobs import import_course
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from d2l_brightspace.client.errors import NotFound, PermissionDenied, ServiceUnavailable
-from d2l_brightspace.course_offerings import CourseOfferings, batch
-from d2l_brightspace.rows import ORG_UNIT_ID
-from d2l_brightspace.tables import CHUNK, ORG_UNIT_IDS_CSV, Chunk
+from d2l_brightspace.extract.arrow import ORG_UNIT_ID
+from d2l_brightspace.extract.batching import CHUNK, ORG_UNIT_IDS_CSV, Chunk
+from d2l_brightspace.extract.parents import CourseOfferings, batch
 
 ORG_UNITS = json.loads((Path(__file__).parent / "fixtures" / "org-units.json").read_text())
 OUTYPES = "lp/(version)/outypes/"

@@ -11,7 +11,7 @@ from dlt.common.json import json
 from dlt.common.normalizers.naming.snake_case import NamingConvention
 
 from d2l_brightspace.endpoints import ENDPOINTS, Endpoint
-from d2l_brightspace.rows import (
+from d2l_brightspace.extract.arrow import (
     UNDECLARED,
     Rows,
     Tabulator,

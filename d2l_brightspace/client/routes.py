@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ProtocolError, Refusal
-from .pages import Envelope
-from .windows import Range
+from .paging.pages import Envelope
+from .paging.time_windows import Range
 
 VERSION = "(version)"
 """Stands for the version in a path, as in D2L's own route tables."""

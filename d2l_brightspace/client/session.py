@@ -18,22 +18,16 @@ from urllib.parse import quote, urlsplit
 import requests
 from requests import PreparedRequest, Request
 
-from .auth import Authenticator
-from .downloads import Downloads
-from .errors import (
-    NotFound,
-    PermissionDenied,
-    ProtocolError,
-    Refusal,
-    ServiceUnavailable,
-)
+from .auth.credentials import Authenticator
+from .errors import NotFound, PermissionDenied, ProtocolError, Refusal, ServiceUnavailable
+from .http.downloads import Downloads
+from .http.transport import Transport
+from .http.uploads import FileUpload
 from .limits import Limits
-from .lists import Lists, PageResponse
-from .pages import Page
+from .paging.list_reader import Lists, PageResponse
+from .paging.pages import Page
 from .routes import Route
-from .sending import Sender
-from .transport import Transport
-from .uploads import FileUpload
+from .sending.sender import Sender
 from .versions import Versions
 
 RESOURCE_HEADER = "X-Loader-Resource"

@@ -8,13 +8,13 @@ the same.
 
 from __future__ import annotations
 
-from .bell import Bell, Stopped
-from .checks import CheckedPackage, check_course, check_package, course_with_code
 from .follow import NotFinished, Pace, follow
 from .importer import Importer, Package, Result
 from .jobs import CopyRequest, Job, LogLine, is_complete, is_over, read_log, read_status, start_copy
-from .ledger import Entry, Ledger, read_ledger
 from .manifest import read_manifest
+from .preflight import CheckedPackage, check_course, check_package, course_with_code
+from .upload_log import Entry, Ledger, read_ledger
+from .wake_signal import Bell, Stopped
 
 __all__ = [
     "Bell",

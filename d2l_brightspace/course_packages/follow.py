@@ -18,8 +18,8 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.client.session import BrightspaceSession
 
-from .bell import Bell, Stopped
 from .jobs import Job, is_over, read_status
+from .wake_signal import Bell, Stopped
 
 
 @configspec

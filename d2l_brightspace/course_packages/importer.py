@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from d2l_brightspace.client.errors import BrightspaceError, OutcomeUnknown
+from d2l_brightspace.client.http.uploads import FileUpload
 from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.client.uploads import FileUpload
 
-from .bell import Bell, Stopped
-from .checks import check_package
 from .follow import NotFinished, Pace, follow
 from .jobs import Job, LogLine, is_complete, is_over, read_log, start_import
-from .ledger import ACCEPTED, NOT_SENT, SENT, UNCERTAIN, UPLOADING, Entry, Ledger
+from .preflight import check_package
+from .upload_log import ACCEPTED, NOT_SENT, SENT, UNCERTAIN, UPLOADING, Entry, Ledger
+from .wake_signal import Bell, Stopped
 
 Outcome = Literal["complete", "failed", "unfinished", "uncertain"]
 Again = Literal["failed", "uncertain"]

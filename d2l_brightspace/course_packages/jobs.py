@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from d2l_brightspace.client.errors import OutcomeUnknown, ProtocolError, Refusal
+from d2l_brightspace.client.http.uploads import FileUpload
 from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.client.uploads import FileUpload
 
 Kind = Literal["import", "copy"]
 

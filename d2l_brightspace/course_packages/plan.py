@@ -12,9 +12,9 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.client.session import BrightspaceSession
 
-from .checks import check_course, check_package, course_with_code
 from .importer import Package
 from .manifest import Line
+from .preflight import check_course, check_package, course_with_code
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from d2l_brightspace.client.auth import BrightspaceCredentials
+from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import (
     ConfigurationError,
     NotFound,
@@ -27,19 +27,19 @@ from d2l_brightspace.client.errors import (
     Refusal,
     ServiceUnavailable,
 )
-from d2l_brightspace.client.pages import read_page
+from d2l_brightspace.client.paging.pages import read_page
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.extract.batching import current_load_id
 from d2l_brightspace.settings import resolve_in, utc_milliseconds
-from d2l_brightspace.tables import current_load_id
 
 from .archive import Archive
 from .csv_to_arrow import convert, read_header
 from .dictionary import DataSet, table_name
 from .download import Scratch
-from .layout import Layout
-from .loading import tables_of, write_disposition
-from .options import SECTION, Workshop
+from .load import tables_of, write_disposition
+from .settings import SECTION, Workshop
 from .source import configured_data_sets_session
+from .table_layout import Layout
 
 LIST_ROUTE = "lp/(version)/dataExport/list"
 CREATE_ROUTE = "lp/(version)/dataExport/create"

@@ -35,7 +35,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.session import BrightspaceSession
 
 from .dictionary import table_name
-from .sync import Extract, ExtractKind
+from .planning import Extract, ExtractKind
 
 LIST_ROUTE = "lp/(version)/datasets/bds"
 EXTRACTS_ROUTE = "lp/(version)/datasets/bds/{schema_id}/extracts"

@@ -27,7 +27,7 @@ import pyarrow as pa
 from d2l_brightspace.client.errors import ProtocolError
 
 from .dictionary import Column
-from .layout import Layout, arrow_type
+from .table_layout import Layout, arrow_type
 
 BLOCK_BYTES = 4 * 1024 * 1024
 LARGEST_ROW_BYTES = 256 * 1024 * 1024

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.session import BrightspaceSession
 
-from .sync import Extract
+from .planning import Extract
 
 DOWNLOAD_ROUTE = "lp/(version)/datasets/bds/(schemaId)/plugins/(pluginId)/extracts/(extractId)"
 DOWNLOAD_SCOPE = "datasets:bds:read (older routes: datahub:dataexports:download)"

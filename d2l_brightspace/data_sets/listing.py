@@ -9,10 +9,10 @@ from typing import Any
 
 from .catalogue import Catalogue
 from .dictionary import dictionary
-from .loading import progress_from
-from .options import SECTION
+from .load import progress_from
+from .planning import Extract, ExtractKind, Progress
+from .settings import SECTION
 from .source import OTHER_DATA_SETS
-from .sync import Extract, ExtractKind, Progress
 
 
 @dataclass(frozen=True)

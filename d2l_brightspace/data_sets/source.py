@@ -11,22 +11,22 @@ import dlt
 from dlt.common.configuration import with_config
 from dlt.extract import DltResource
 
-from d2l_brightspace.client.auth import BrightspaceCredentials
+from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, Refusal
 from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
 from d2l_brightspace.connection import connect
-from d2l_brightspace.rows import import_pandas_if_installed
+from d2l_brightspace.extract.arrow import import_pandas_if_installed
+from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
-from d2l_brightspace.tables import SKIPPED_REQUESTS, skipped_request
 
+from .audit_tables import LEDGERS
 from .catalogue import LIST_ROUTE, Catalogue
 from .dictionary import DataSet, dictionary, table_name
 from .download import Scratch
-from .layout import Layout
-from .ledger import LEDGERS
-from .loading import DataSetLoad, Workbench, write_disposition
-from .options import SECTION, BadRows, Deletes, Workshop, one_of
+from .load import DataSetLoad, Workbench, write_disposition
+from .settings import SECTION, BadRows, Deletes, Workshop, one_of
+from .table_layout import Layout
 
 OTHER_DATA_SETS = "other_data_sets"
 """Loads what the tenant offers and the dictionary does not know, each into a table of its own."""

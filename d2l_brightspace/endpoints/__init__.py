@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from d2l_brightspace.endpoints.classlist import CLASSLIST
 from d2l_brightspace.endpoints.courses import COURSES, PARENT_COURSES
-from d2l_brightspace.endpoints.endpoint import Endpoint, Paging
 from d2l_brightspace.endpoints.enrollments import ENROLLMENTS, MY_ENROLLMENTS
-from d2l_brightspace.endpoints.logging import LOG_MESSAGE_GROUPS, LOG_MESSAGES
 from d2l_brightspace.endpoints.org_structure import ORG_UNITS
 from d2l_brightspace.endpoints.users import USERS
 from d2l_brightspace.endpoints.versions import VERSIONS
+
+from .logs import LOG_MESSAGE_GROUPS, LOG_MESSAGES
+from .model import Endpoint, Paging
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     VERSIONS,

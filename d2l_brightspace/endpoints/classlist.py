@@ -7,7 +7,8 @@ settings. The rows of one course are replaced as a whole, so that a user who lef
 from __future__ import annotations
 
 from d2l_brightspace.endpoints.columns import flag, identifier, personal, text, timestamp
-from d2l_brightspace.endpoints.endpoint import Endpoint
+
+from .model import Endpoint
 
 CLASSLIST = Endpoint(
     product="le",

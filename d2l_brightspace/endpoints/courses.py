@@ -8,7 +8,8 @@ that the course publishes.
 from __future__ import annotations
 
 from d2l_brightspace.endpoints.columns import flag, identifier, text, timestamp
-from d2l_brightspace.endpoints.endpoint import Endpoint
+
+from .model import Endpoint
 
 COURSES = Endpoint(
     product="lp",

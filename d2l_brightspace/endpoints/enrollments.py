@@ -14,7 +14,8 @@ from d2l_brightspace.endpoints.columns import (
     text,
     timestamp,
 )
-from d2l_brightspace.endpoints.endpoint import Endpoint
+
+from .model import Endpoint
 
 MY_ENROLLMENTS = Endpoint(
     product="lp",

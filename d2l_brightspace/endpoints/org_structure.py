@@ -7,7 +7,8 @@ offerings, groups and sections are all org units and share one range of ids.
 from __future__ import annotations
 
 from d2l_brightspace.endpoints.columns import identifier, text
-from d2l_brightspace.endpoints.endpoint import Endpoint
+
+from .model import Endpoint
 
 ORG_UNITS = Endpoint(
     product="lp",

@@ -7,7 +7,8 @@ D2L's topic "Users", block `UserData`. Nearly all text here names a person and i
 from __future__ import annotations
 
 from d2l_brightspace.endpoints.columns import flag, identifier, personal, timestamp
-from d2l_brightspace.endpoints.endpoint import Endpoint
+
+from .model import Endpoint
 
 USERS = Endpoint(
     product="lp",

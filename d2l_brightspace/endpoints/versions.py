@@ -7,7 +7,8 @@ signing in.
 from __future__ import annotations
 
 from d2l_brightspace.endpoints.columns import array, text
-from d2l_brightspace.endpoints.endpoint import Endpoint
+
+from .model import Endpoint
 
 VERSIONS = Endpoint(
     paging="array",

@@ -15,7 +15,7 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.providers import CustomLoaderDocProvider
 from dlt.common.configuration.specs import PluggableRunContext
 
-from d2l_brightspace.client.auth import (
+from d2l_brightspace.client.auth.credentials import (
     BearerAuth,
     BrightspaceCredentials,
     IdKeyAuth,
@@ -23,10 +23,10 @@ from d2l_brightspace.client.auth import (
     ServiceUserAuth,
     is_loopback,
 )
+from d2l_brightspace.client.auth.token_store import TOKEN_URL, FileTokenStore
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.http.transport import Transport
 from d2l_brightspace.client.limits import Limits
-from d2l_brightspace.client.tokens import TOKEN_URL, FileTokenStore
-from d2l_brightspace.client.transport import Transport
 
 CANARY = "canary-secret-0451"
 PEM = (

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
-from d2l_brightspace.client.id_key import IdKeyAuthenticator, login_url, sign
+from d2l_brightspace.client.auth.id_key import IdKeyAuthenticator, login_url, sign
 from tests import FIXTURES
 
 APP_ID, APP_KEY = "dltTestAppId0123456789", "dltTestAppKey0123456789"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from d2l_brightspace.client.errors import NotFound, ProtocolError, Refusal
-from d2l_brightspace.client.pages import Envelope, Page, read_page
+from d2l_brightspace.client.paging.pages import Envelope, Page, read_page
 from tests import FIXTURES
 
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())

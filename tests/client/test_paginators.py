@@ -16,7 +16,7 @@ from requests import Request, Response
 
 from d2l_brightspace import BookmarkPaginator, ObjectListPaginator
 from d2l_brightspace.client.errors import ProtocolError
-from d2l_brightspace.client.pages import Page
+from d2l_brightspace.client.paging.pages import Page
 from tests import FIXTURES
 
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())

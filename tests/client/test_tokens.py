@@ -21,15 +21,8 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
-from d2l_brightspace.client.auth import RefreshTokenAuth, ServiceUserAuth
-from d2l_brightspace.client.errors import (
-    AuthenticationError,
-    BrightspaceError,
-    ConfigurationError,
-    RateLimited,
-)
-from d2l_brightspace.client.limits import Limits
-from d2l_brightspace.client.tokens import (
+from d2l_brightspace.client.auth.credentials import RefreshTokenAuth, ServiceUserAuth
+from d2l_brightspace.client.auth.token_store import (
     AccessToken,
     FileTokenStore,
     RefreshTokenGrant,
@@ -40,7 +33,14 @@ from d2l_brightspace.client.tokens import (
     TokenStore,
     default_store,
 )
-from d2l_brightspace.client.transport import OversizedBody, Transport, TransportFailure
+from d2l_brightspace.client.errors import (
+    AuthenticationError,
+    BrightspaceError,
+    ConfigurationError,
+    RateLimited,
+)
+from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
+from d2l_brightspace.client.limits import Limits
 from tests import ROOT
 
 URL = "https://auth.example.edu/core/connect/token"
@@ -745,9 +745,9 @@ def test_20_threads_with_a_refused_token_make_one_token_request(
 
 TWO_PROCESSES = """
 import sys, requests
-from d2l_brightspace.client.auth import RefreshTokenAuth
+from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
 from d2l_brightspace.client.limits import Limits
-from d2l_brightspace.client.transport import Transport
+from d2l_brightspace.client.http.transport import Transport
 
 url, secret, configured, store = sys.argv[1:]
 transport = Transport(Limits())

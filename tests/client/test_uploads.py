@@ -18,11 +18,11 @@ from d2l_brightspace import (
     PermissionDenied,
     ServiceUnavailable,
 )
-from d2l_brightspace.client.auth import _BearerAuthenticator
+from d2l_brightspace.client.auth.credentials import _BearerAuthenticator
+from d2l_brightspace.client.http.transport import Transport
+from d2l_brightspace.client.http.uploads import FileUpload
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.client.transport import Transport
-from d2l_brightspace.client.uploads import FileUpload
 
 CONTENT = bytes(range(256)) * 2000  # some chunks
 PATH = "le/1.82/import/(orgUnitId)/imports/"

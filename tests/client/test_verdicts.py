@@ -17,7 +17,7 @@ from d2l_brightspace.client.errors import (
     Refusal,
     ServiceUnavailable,
 )
-from d2l_brightspace.client.verdicts import (
+from d2l_brightspace.client.sending.response_policy import (
     Accept,
     CorrectClock,
     Fail,

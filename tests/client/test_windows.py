@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from d2l_brightspace.client.windows import plan, utc
+from d2l_brightspace.client.paging.time_windows import plan, utc
 
 NOW = datetime.now(timezone.utc)
 FIELD = "MessageTimestamp"

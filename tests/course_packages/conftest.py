@@ -64,7 +64,7 @@ def make_package(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Call the console script in this process."""
-    from d2l_brightspace.cli import main
+    from d2l_brightspace.cli.main import main
 
     monkeypatch.chdir(tmp_path)
 

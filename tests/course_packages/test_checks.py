@@ -10,7 +10,7 @@ import pytest
 from d2l_brightspace import ConfigurationError, NotFound
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.course_packages import check_course, check_package, course_with_code
-from d2l_brightspace.course_packages.checks import MOST_BYTES
+from d2l_brightspace.course_packages.preflight import MOST_BYTES
 from d2l_brightspace.sandbox import Sandbox
 
 

@@ -416,7 +416,7 @@ def test_copies_are_followed_too(
 _MEASURE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from d2l_brightspace.cli import main
+from d2l_brightspace.cli.main import main
 from benchmarks.memory import megabytes
 try:
     main(prog_name="d2l-brightspace")

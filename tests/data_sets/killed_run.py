@@ -15,9 +15,9 @@ from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
 
 STEPS = (
     ("d2l_brightspace.client.session", "BrightspaceSession", "download"),
-    ("d2l_brightspace.data_sets.loading", None, "convert"),
-    ("d2l_brightspace.data_sets.loading", None, "keep_newest"),
-    ("d2l_brightspace.data_sets.loading", "DataSetLoad", "_recorded"),
+    ("d2l_brightspace.data_sets.load", None, "convert"),
+    ("d2l_brightspace.data_sets.load", None, "keep_newest"),
+    ("d2l_brightspace.data_sets.load", "DataSetLoad", "_recorded"),
     ("dlt.pipeline.pipeline", "Pipeline", "normalize"),
     ("dlt.pipeline.pipeline", "Pipeline", "load"),
     ("dlt.load.load", "Load", "complete_package"),

@@ -41,7 +41,7 @@ def run(tenant, tmp_path):
 
 
 def test_load_and_list(run):
-    cli = ("-c", "from d2l_brightspace.cli import main; main()", "data-sets")
+    cli = ("-c", "from d2l_brightspace.cli.main import main; main()", "data-sets")
     before = run(*cli, "list")
     assert before.returncode == 0, before.stderr
     assert "discussion_posts" in before.stdout
@@ -63,7 +63,7 @@ def test_the_script(run):
 
 
 def test_an_error_is_one_line(run):
-    cli = ("-c", "from d2l_brightspace.cli import main; main()", "data-sets")
+    cli = ("-c", "from d2l_brightspace.cli.main import main; main()", "data-sets")
     done = run(*cli, "load", "--destination", "nowhere_at_all")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

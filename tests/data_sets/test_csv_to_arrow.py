@@ -14,7 +14,7 @@ import pytest
 
 from d2l_brightspace.data_sets.csv_to_arrow import BadCsv, Converted, convert, read_header
 from d2l_brightspace.data_sets.dictionary import Column, DataSet
-from d2l_brightspace.data_sets.layout import Layout
+from d2l_brightspace.data_sets.table_layout import Layout
 
 DATA_SET = DataSet(
     "Things",

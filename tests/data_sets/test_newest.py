@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from d2l_brightspace.data_sets.deduplicate import keep_newest
 from d2l_brightspace.data_sets.dictionary import Column, DataSet
-from d2l_brightspace.data_sets.layout import Layout
-from d2l_brightspace.data_sets.newest import keep_newest
+from d2l_brightspace.data_sets.table_layout import Layout
 
 ID = Column("Id", "bigint", key=True, nullable=False)
 NOTE = Column("Note", "text")

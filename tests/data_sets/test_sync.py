@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from d2l_brightspace.data_sets.sync import Extract, Plan, Progress, after, plan
+from d2l_brightspace.data_sets.planning import Extract, Plan, Progress, after, plan
 
 DAY_0 = datetime(2026, 1, 5, 9, tzinfo=timezone.utc)
 WEEK = timedelta(days=7)

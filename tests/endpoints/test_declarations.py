@@ -114,7 +114,7 @@ REFERENCES = {
 }
 
 MODULES = sorted(Path(endpoints.__file__).parent.glob("*.py"))
-TOPICS = [path for path in MODULES if path.stem not in {"columns", "endpoint"}]
+TOPICS = [path for path in MODULES if path.stem not in {"columns", "model"}]
 
 each_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 

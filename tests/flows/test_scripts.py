@@ -288,7 +288,7 @@ def test_help_loads_neither_dlt_nor_arrow(tmp_path: Path) -> None:
         "-X",
         "importtime",
         "-c",
-        "import sys; sys.argv[1:] = ['--help']; from d2l_brightspace.cli import main; main()",
+        "import sys; sys.argv[1:] = ['--help']; from d2l_brightspace.cli.main import main; main()",
     )
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "click" in imported

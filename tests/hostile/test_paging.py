@@ -69,7 +69,7 @@ def test_same_rows_under_new_bookmarks(arena: Arena) -> None:
 @pytest.mark.parametrize("batch", [10, 30, 1000])
 def test_new_rows_for_ever(arena: Arena, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     monkeypatch.setenv(f"{PREFIX}LIMITS__MAX_PAGES", "30")
-    monkeypatch.setattr("d2l_brightspace.client.lists._ROWS_AT_ONCE", batch)
+    monkeypatch.setattr("d2l_brightspace.client.paging.list_reader._ROWS_AT_ONCE", batch)
 
     def endless(request: Any, normal: Any) -> Answer:
         start = int(request.params.get("bookmark", 0))
@@ -236,7 +236,7 @@ def test_bookmark_is_encoded_once(arena: Arena) -> None:
 def test_list_of_several_batches(
     arena: Arena, monkeypatch: pytest.MonkeyPatch, lost: int | None
 ) -> None:
-    monkeypatch.setattr("d2l_brightspace.client.lists._ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("d2l_brightspace.client.paging.list_reader._ROWS_AT_ONCE", 10)
     if lost:
         arena.fault(USERS, Answer(404, {"title": "gone"}), when=page(lost), times=1)
     arena.exact("users", "log_messages")
@@ -244,7 +244,7 @@ def test_list_of_several_batches(
 
 @case("Paging", "circle longer than one batch", "clear error")
 def test_circle_across_batches(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("d2l_brightspace.client.lists._ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("d2l_brightspace.client.paging.list_reader._ROWS_AT_ONCE", 10)
     arena.fault(USERS, edited(lambda body: body["PagingInfo"].update(Bookmark="10")), when=page(2))
     arena.fails(ProtocolError, "circle", "users")
 

@@ -15,8 +15,8 @@ import pytest
 
 from d2l_brightspace import RateLimited
 from d2l_brightspace.client.errors import Refusal
-from d2l_brightspace.client.pacing import Bucket, Pacer
-from d2l_brightspace.client.verdicts import Wait, judge
+from d2l_brightspace.client.sending.rate_limiter import Bucket, Pacer
+from d2l_brightspace.client.sending.response_policy import Wait, judge
 
 from .arena import PREFIX, Arena
 from .cases import case, together

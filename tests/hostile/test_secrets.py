@@ -13,7 +13,7 @@ import pytest
 from benchmarks.memory import megabytes
 from d2l_brightspace import PermissionDenied
 from d2l_brightspace.client.errors import Refusal
-from d2l_brightspace.client.verdicts import Fail, judge
+from d2l_brightspace.client.sending.response_policy import Fail, judge
 from tests import needs_proc
 
 from .arena import ID_KEY, Arena
@@ -121,7 +121,7 @@ def test_what_error_texts_quote(arena: Arena) -> None:
     "Secrets and persons", "a row that cannot be converted: named by its field, not quoted", "exact"
 )
 def test_no_value_in_a_message() -> None:
-    from d2l_brightspace.rows import UnexpectedValue, to_array
+    from d2l_brightspace.extract.arrow import UnexpectedValue, to_array
 
     with pytest.raises(UnexpectedValue) as caught:
         to_array("LastAccessedDate", ["canary"], "timestamp")

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from d2l_brightspace import BearerAuth, ProtocolError, ServiceUnavailable
-from d2l_brightspace.client.transport import within_origin
+from d2l_brightspace.client.http.transport import within_origin
 from d2l_brightspace.connection import connect
 
 from .arena import PREFIX, Arena

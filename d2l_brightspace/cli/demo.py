@@ -1,0 +1,79 @@
+"""The demo: a made-up Brightspace, loaded over HTTP into a DuckDB file and compared."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import click
+import dlt
+
+from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
+from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.pipeline.run import RunReport, progress_display, run
+from d2l_brightspace.source import d2l_brightspace_source
+
+
+def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
+    """Start the sandbox, load it, print and compare.
+
+    Args:
+        courses: Course offerings to make up.
+        users: Users to make up.
+        log_messages: Log messages to make up.
+        database: Path of the DuckDB file.
+
+    Returns:
+        Exit code: 0 if the tables hold what the sandbox holds.
+
+    Raises:
+        ConfigurationError: If the sandbox is not installed or its size makes no sense.
+    """
+    try:
+        from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+    except ImportError:
+        raise ConfigurationError(
+            'The sandbox is not installed: pip install "d2l-brightspace[sandbox]"'
+        ) from None
+    try:
+        settings = SandboxSettings(
+            courses=courses,
+            users=users,
+            log_messages=log_messages,
+            forbidden_courses=min(courses, 1) if courses > 1 else 0,
+        )
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    with Sandbox(settings, port=0) as sandbox, tempfile.TemporaryDirectory() as folder:
+        click.echo(f"A sandbox Brightspace with {courses} courses answers at {sandbox.url}")
+        credentials = RefreshTokenAuth(
+            **sandbox.credentials["refresh_token"], token_store=f"{folder}/refresh_token.json"
+        )
+        pipeline = dlt.pipeline(
+            "d2l_brightspace_demo",
+            destination=dlt.destinations.duckdb(database),
+            dataset_name="d2l_brightspace_data",
+            progress=progress_display(),
+        )
+        report = run(pipeline, d2l_brightspace_source(sandbox.url, credentials))
+        click.echo(f"{len(sandbox.requests)} requests")
+        click.echo(report)
+        differences = _differences(report, sandbox.truth())
+    for line in differences:
+        click.secho(line, fg="red", err=True)
+    if not differences:
+        click.echo(f"\nEvery table holds what the sandbox holds. Look at it: duckdb {database}")
+    return 1 if differences else 0
+
+
+def _differences(report: RunReport, truth: Mapping[str, Any]) -> list[str]:
+    loaded = {count.table: count.in_all for count in report.tables}
+    found = [
+        f"{table} holds {loaded.get(table, 0)} rows, the sandbox {rows}"
+        for table, rows in truth.items()
+        if isinstance(rows, int) and loaded.get(table, 0) != rows
+    ]
+    told = {(row["resource"], row["org_unit_id"]) for row in report.skipped}
+    missing = {(row["resource"], row["org_unit_id"]) for row in truth["skipped"]} - told
+    return found + [f"{resource} of org unit {ou} is missing untold" for resource, ou in missing]

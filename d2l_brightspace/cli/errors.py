@@ -1,0 +1,47 @@
+"""How commands and scripts end when something goes wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+
+def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Print what went wrong in place of a traceback, and end with exit code 1."""
+
+    @wraps(command)
+    def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        try:
+            return command(*args, **kwargs)
+        except Exception as error:
+            # here, so that --help does not wait for dlt
+            from dlt.common.exceptions import DltException
+
+            from d2l_brightspace.client.errors import BrightspaceError
+
+            if not isinstance(error, (BrightspaceError, DltException)):
+                raise
+            print_error(error)
+            sys.exit(1)
+
+    return wrapped
+
+
+def print_error(error: Exception) -> None:
+    """Print what went wrong and, where settings are missing, where they go."""
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+
+    from .missing_settings import describe
+
+    if isinstance(error, ConfigFieldMissingException):
+        message = describe(error)
+    else:
+        message = f"{type(error).__name__}: {error}"
+    click.secho(message, fg="red", err=True)

@@ -1,0 +1,1 @@
+"""Credentials: what puts them on requests, and where tokens are kept."""

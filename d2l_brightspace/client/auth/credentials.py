@@ -1,0 +1,311 @@
+"""The four ways to log in to Brightspace: what a user sets, and what signs the requests of a run.
+
+Settings live in `[sources.d2l_brightspace_source.credentials]`. They are checked where they enter:
+a secret with a newline at its end would otherwise turn up, in full, in an error of the HTTP layer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+import dlt
+from dlt.common.configuration import configspec
+from dlt.common.configuration.specs import CredentialsConfiguration
+from dlt.common.typing import TSecretStrValue
+from requests import PreparedRequest
+
+from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.http.transport import Transport
+
+from .id_key import IdKeyAuthenticator
+from .token_store import (
+    TOKEN_URL,
+    FileTokenStore,
+    RefreshTokenGrant,
+    ServiceUserGrant,
+    TokenAuthenticator,
+    TokenEndpoint,
+    TokenStore,
+)
+
+_SECTION = "[sources.d2l_brightspace_source.credentials]"
+_PEM_EXAMPLE = (
+    'private_key = """-----BEGIN PRIVATE KEY-----\\n…\\n-----END PRIVATE KEY-----"""; in a shell: '
+    'export SOURCES__D2L_BRIGHTSPACE_SOURCE__CREDENTIALS__PRIVATE_KEY="$(cat key.pem)"'
+)
+
+
+class Authenticator(Protocol):
+    """Puts a credential on each request at the moment of sending; one per run, thread-safe."""
+
+    def authenticate(self, request: PreparedRequest) -> None:
+        """Set the bearer or sign the URL of a request that is about to be sent."""
+
+    def renew(self, refused: PreparedRequest) -> bool:
+        """After a 401: get a new credential; False if this scheme has no way to."""
+
+    def learn_server_time(self, server_time: int) -> bool:
+        """After `Timestamp out of range`: True if the corrected clock is worth another try."""
+
+
+class _BearerAuthenticator:
+    """Sends a token that somebody else obtained and that nobody here can renew."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def authenticate(self, request: PreparedRequest) -> None:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+
+    def renew(self, refused: PreparedRequest) -> bool:
+        return False
+
+    def learn_server_time(self, server_time: int) -> bool:
+        return False
+
+
+@configspec
+class _Credentials(CredentialsConfiguration):
+    """What the four schemes share."""
+
+    def __post_init__(self) -> None:
+        # Resolve what was made by hand. dlt would otherwise take an instance for a bag of values
+        # and fill the first class of the union from the environment: another login than the given.
+        if not self.is_partial():
+            self.resolve()
+
+    def parse_native_representation(self, native_value: Any) -> None:
+        """Refuse credentials that are one single value."""
+        raise ValueError(
+            f"the credentials are a table of named settings in {_SECTION}, not one value, "
+            'such as token = "…"'
+        )
+
+    def _set(self, *names: str, example: str = "…") -> None:
+        for name in names:
+            self[name] = _checked(name, self[name], example)
+
+
+@configspec
+class BearerAuth(_Credentials):
+    """An OAuth2 access token that you already hold; nothing renews it when it expires."""
+
+    token: TSecretStrValue = dlt.secrets.value
+    """Access token, with or without `Bearer ` before it."""
+
+    def on_resolved(self) -> None:
+        """Check and tidy the settings.
+
+        Raises:
+            ConfigurationError: If a setting is missing or cannot be right.
+        """
+        if isinstance(self.token, str) and self.token.strip().lower().startswith("bearer "):
+            self.token = self.token.strip()[len("bearer ") :]
+        self._set("token")
+
+    def authenticator(self, transport: Transport) -> Authenticator:
+        """What puts these credentials on the requests of one run; sends nothing."""
+        self.resolve()
+        return _BearerAuthenticator(self.token)
+
+
+@configspec
+class RefreshTokenAuth(_Credentials):
+    """OAuth2 authorization code: acts as the person who gave consent.
+
+    Brightspace accepts each refresh token once and hands out the next one with every access token.
+    The newest is kept in `token_store`; a newly configured `refresh_token` wins over a kept one.
+    """
+
+    client_id: str = dlt.config.value
+    client_secret: TSecretStrValue = dlt.secrets.value
+    refresh_token: TSecretStrValue = dlt.secrets.value
+    token_url: str = TOKEN_URL
+    scope: str | None = None
+    """Scopes to ask for, separated by blanks; None: those that were consented to."""
+    token_store: Any | None = None
+    """Absolute path of a file, or a `TokenStore`; None: a file in dlt's global folder."""
+
+    def on_resolved(self) -> None:
+        """Check and tidy the settings.
+
+        Raises:
+            ConfigurationError: If a setting is missing or cannot be right.
+        """
+        self._set("client_id", "client_secret", "refresh_token")
+        self.token_url = _checked_token_url(self.token_url)
+        self.scope = _checked("scope", self.scope) if self.scope else None
+        _check_token_store(self.token_store)
+
+    def authenticator(self, transport: Transport) -> Authenticator:
+        """What puts these credentials on the requests of one run; sends nothing."""
+        self.resolve()
+        grant = RefreshTokenGrant(
+            TokenEndpoint(self.token_url, transport),
+            self.client_id,
+            self.client_secret,
+            self.refresh_token,
+            scope=self.scope,
+            store=_token_store(self.token_store),
+        )
+        return TokenAuthenticator(grant)
+
+
+@configspec
+class ServiceUserAuth(_Credentials):
+    """OAuth2 client credentials: a service user that proves itself with a private key.
+
+    Needs the extra `service-user`: `pip install "d2l-brightspace[service-user]"`.
+    """
+
+    client_id: str = dlt.config.value
+    private_key: TSecretStrValue = dlt.secrets.value
+    """PEM text of an RSA or EC key, not the path of a file."""
+    key_id: str = dlt.config.value
+    """The `kid` of the public key in the JWKS that the app is registered with."""
+    scope: str = dlt.config.value
+    """Scopes to ask for, separated by blanks."""
+    token_url: str = TOKEN_URL
+
+    def on_resolved(self) -> None:
+        """Check and tidy the settings.
+
+        Raises:
+            ConfigurationError: If a setting is missing or cannot be right.
+        """
+        self._set("client_id", "key_id")
+        self._set("scope", example="users:userdata:read enrollment:orgunit:read")
+        self.private_key = _checked_private_key(self.private_key)
+        self.token_url = _checked_token_url(self.token_url)
+
+    def authenticator(self, transport: Transport) -> Authenticator:
+        """What puts these credentials on the requests of one run; sends nothing."""
+        self.resolve()
+        grant = ServiceUserGrant(
+            TokenEndpoint(self.token_url, transport),
+            self.client_id,
+            self.private_key,
+            self.key_id,
+            self.scope,
+        )
+        return TokenAuthenticator(grant)
+
+
+@configspec
+class IdKeyAuth(_Credentials):
+    """Legacy ID-Key signing: an application's id and key, a user's id and key."""
+
+    app_id: str = dlt.config.value
+    app_key: TSecretStrValue = dlt.secrets.value
+    user_id: str = dlt.config.value
+    user_key: TSecretStrValue = dlt.secrets.value
+
+    def on_resolved(self) -> None:
+        """Check and tidy the settings.
+
+        Raises:
+            ConfigurationError: If a setting is missing or cannot be right.
+        """
+        self._set("app_id", "app_key", "user_id", "user_key")
+
+    def authenticator(self, transport: Transport) -> Authenticator:
+        """What puts these credentials on the requests of one run; sends nothing."""
+        self.resolve()
+        return IdKeyAuthenticator(self.app_id, self.app_key, self.user_id, self.user_key)
+
+
+BrightspaceCredentials: TypeAlias = BearerAuth | RefreshTokenAuth | ServiceUserAuth | IdKeyAuth
+"""dlt takes the first of these whose required settings are all there."""
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine, where plain http gives nothing away."""
+    if host is None or host == "localhost":
+        return host is not None
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _wrong(name: str, problem: str, example: str) -> ConfigurationError:
+    # never the value: a secret may have been put into the wrong setting
+    return ConfigurationError(
+        f"Setting `credentials.{name}` {problem}. Set it in {_SECTION}: {example}"
+    )
+
+
+def _checked(name: str, value: object, example: str = "…") -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if name == "scope":
+        text = " ".join(text.split())
+    problem = None
+    if value is None:
+        problem = "is missing"
+    elif not isinstance(value, str):
+        problem = "is not a text"
+    elif not text:
+        problem = "is empty"
+    elif text[0] in "\"'<":
+        problem = "begins with a quote or a placeholder's bracket"
+    elif not (text.isascii() and text.isprintable()):
+        problem = "holds control characters or characters outside ASCII"
+    elif " " in text and name != "scope":
+        problem = "holds a blank"
+    if problem:
+        raise _wrong(name, problem, f'{name} = "{example}"')
+    return text
+
+
+def _checked_token_url(value: object) -> str:
+    example = f'token_url = "{TOKEN_URL}"'
+    url = _checked("token_url", value, TOKEN_URL)
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _wrong("token_url", "is not an address", example)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise _wrong("token_url", "must begin with https:// (http only on loopback)", example)
+    return url
+
+
+def _checked_private_key(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _wrong("private_key", "is missing", _PEM_EXAMPLE)
+    # environment variables and JSON often carry a PEM with "\n" spelled out
+    pem = value.replace("\\r", "").replace("\\n", "\n").replace("\r\n", "\n").strip()
+    problem = None
+    if not (pem.startswith("-----BEGIN ") and "-----END " in pem):
+        problem = "is not a PEM text (a path is not read: give the text of the file)"
+    elif "ENCRYPTED" in pem:
+        problem = "has a passphrase; write one without it by `openssl pkey -in key.pem`"
+    elif "PRIVATE KEY-----" not in pem:
+        problem = "holds no private key, only a public key or a certificate"
+    if problem:
+        raise _wrong("private_key", problem, _PEM_EXAMPLE)
+    return f"{pem}\n"
+
+
+def _check_token_store(value: object) -> None:
+    if value is None or isinstance(value, TokenStore):
+        return
+    example = 'token_store = "/var/lib/my-loader/brightspace-token.json"'
+    if not isinstance(value, str | os.PathLike):
+        raise _wrong("token_store", "is neither a path nor a TokenStore", example)
+    # a relative path names another file for each folder the job is started in, and the token in
+    # the wrong one is used up
+    if not Path(value).expanduser().is_absolute():
+        raise _wrong("token_store", "must be an absolute path", example)
+
+
+def _token_store(value: Any) -> TokenStore | None:
+    if value is None or isinstance(value, TokenStore):
+        return value
+    return FileTokenStore(value)

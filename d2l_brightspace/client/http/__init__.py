@@ -1,0 +1,1 @@
+"""Exchanges over HTTP: whole answers, downloads of any size, uploads from disk."""

@@ -1,0 +1,265 @@
+"""What an answer means: take it, try again, wait, log in again, or give up, and why.
+
+Status codes as in `basic/apicall` ("Disposition and error handling"); nothing here sends anything.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from requests import PreparedRequest, Response
+
+from d2l_brightspace.client.errors import (
+    AuthenticationError,
+    BrightspaceError,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    ProtocolError,
+    Refusal,
+    ServiceUnavailable,
+)
+from d2l_brightspace.client.json_codec import decode
+
+
+@dataclass(frozen=True)
+class Accept:
+    """The answer is good; `body` is its decoded JSON."""
+
+    body: Any
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A passing fault: send again after a rest, and raise `error` when that never helps."""
+
+    error: BrightspaceError
+    delivered: bool = True
+    """False if the request certainly had no effect."""
+    after: float | None = None
+    """Seconds of the rest, where Brightspace names them."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Brightspace asks for a rest; None where it does not say for how long."""
+
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class RenewCredential:
+    """The token is not accepted: get a new one, send again once, else raise `error`."""
+
+    error: AuthenticationError
+
+
+@dataclass(frozen=True)
+class CorrectClock:
+    """The signature's time is off: sign by the server's clock once, else raise `error`."""
+
+    server_time: int
+    error: AuthenticationError
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Sending again would not help."""
+
+    error: BrightspaceError
+
+
+Verdict = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
+
+
+def judge(  # noqa: PLR0911  # a table of status codes
+    response: Response, where: Refusal, scope: str | None = None
+) -> Verdict:
+    """Decide what to do with an answer.
+
+    Args:
+        response: The answer with its body; redirects have been followed.
+        where: Route and org unit, for the error text.
+        scope: OAuth scope that the route asks for, where known.
+    """
+    status = response.status_code
+    where = replace(where, status=status, detail=_detail(response))
+    if status == 429:
+        return Wait(_seconds_to_wait(response))
+    if 200 <= status < 300:
+        return _accept(response, replace(where, detail=None))
+    if status == 401:
+        return RenewCredential(
+            AuthenticationError("Brightspace does not accept the token; log in again", where)
+        )
+    if status == 403:
+        return _forbidden(response, where, scope)
+    if status == 404:
+        return Fail(
+            NotFound(
+                "Nothing is there: the id may be wrong or deleted, the tool switched off for this "
+                "org unit, or the version not supported",
+                where,
+            )
+        )
+    if status >= 500:
+        error = ServiceUnavailable("Brightspace failed to answer", where)
+        return Retry(error, after=_seconds(response.headers.get("Retry-After")))
+    return Fail(ProtocolError("Brightspace does not understand the request", where))
+
+
+def judge_once(verdict: Verdict) -> Verdict:
+    """The verdict on a request that must not take effect twice.
+
+    It may be sent again after a refusal, or where it cannot have arrived; where the answer is
+    missing or makes no sense, nobody here knows whether it took effect.
+    """
+    if isinstance(verdict, Retry) and verdict.delivered:
+        return Fail(_unknown(verdict.error))
+    if isinstance(verdict, Fail) and not _refused(verdict.error):
+        return Fail(_unknown(verdict.error))
+    return verdict
+
+
+def _refused(error: BrightspaceError) -> bool:
+    status = error.refusal.status if error.refusal else None
+    return status is not None and 400 <= status < 500
+
+
+def _unknown(error: BrightspaceError) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"It was sent, but whether it took effect is not known. {error.message}", error.refusal
+    )
+
+
+def _accept(response: Response, where: Refusal) -> Verdict:
+    content_type = response.headers.get("Content-Type", "").lower()
+    body = response.content
+    if not body.strip():
+        return Fail(ProtocolError("The answer is empty", where))
+    if "html" in content_type or body.lstrip()[:1] == b"<":
+        return Fail(
+            ProtocolError(
+                "The answer is an HTML page in place of JSON: a log-in or maintenance page, or a "
+                "host that is no Brightspace",
+                where,
+            )
+        )
+    if content_type and "json" not in content_type:
+        return Fail(ProtocolError(f"The answer is {content_type.split(';')[0]}, not JSON", where))
+    try:
+        return Accept(decode(body))
+    except (ValueError, RecursionError):
+        # an answer cut short looks like this, so another try may bring it whole
+        return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))
+
+
+def _forbidden(response: Response, where: Refusal, scope: str | None) -> Verdict:
+    text = response.text[:_READ_CHARACTERS]
+    if skew := _OUT_OF_RANGE.search(text):
+        return CorrectClock(
+            int(skew[1]),
+            AuthenticationError(
+                "Brightspace's clock and this machine's differ; set this machine's clock", where
+            ),
+        )
+    if _INVALID_TOKEN.search(text):
+        return Fail(
+            AuthenticationError(
+                "Brightspace does not accept the ID-Key signature: the user key was revoked or a "
+                "key is wrong; log in again to get new keys",
+                where,
+            )
+        )
+    if "Retry-After" in response.headers:
+        return Wait(_seconds_to_wait(response))
+    return Fail(PermissionDenied(_what_is_missing(where, scope), where))
+
+
+def _what_is_missing(where: Refusal, scope: str | None) -> str:
+    permission = _SECURITY_VARIABLE.search(where.detail or "")
+    if permission:
+        return f"The caller's role lacks the permission {permission[1]}"
+    if scope and "scope" in (where.detail or "").lower():
+        return f"The app lacks the OAuth scope {scope}"
+    if scope:
+        return f"The caller's role may not read this, or the app lacks the OAuth scope {scope}"
+    return "The caller's role may not read this"
+
+
+def _seconds_to_wait(response: Response) -> float | None:
+    # 429 carries Retry-After alone (KB 1195); the reset header is for answers that break this
+    for name in ("Retry-After", "X-Rate-Limit-Reset"):
+        seconds = _seconds(response.headers.get(name))
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def _seconds(value: str | None) -> float | None:
+    """A wait in seconds, whether it came as seconds or as a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _detail(response: Response) -> str | None:
+    """Brightspace's own words on an error, with nothing secret or personal in them."""
+    if response.status_code < 400:
+        return None
+    words = " ".join(_words(response)).strip()
+    for secret in _secrets_sent(response.request):
+        words = words.replace(secret, "***")
+    return _EMAIL.sub("***", words)[:_DETAIL_CHARACTERS] or None
+
+
+def _words(response: Response) -> Iterable[str]:
+    text = response.text[:_READ_CHARACTERS].strip()
+    try:
+        block = decode(text.encode())
+    except (ValueError, RecursionError):
+        # what claims to be JSON and is none may be a piece of anybody's record
+        plain = "json" not in response.headers.get("Content-Type", "").lower()
+        return [" ".join(text.split())] if plain and not text.startswith("<") else []
+    if not isinstance(block, dict):
+        return []
+    errors = block.get("Errors")
+    if isinstance(errors, list):
+        return [str(error.get("Message") or "") for error in errors if isinstance(error, dict)]
+    title, detail = block.get("title"), block.get("detail")
+    return [f"{title}:" if title and detail else str(title or ""), str(detail or "")]
+
+
+def _secrets_sent(request: PreparedRequest | None) -> list[str]:
+    if request is None:
+        return []
+    header = str(request.headers.get("Authorization", ""))
+    signed = [
+        value
+        for name, value in parse_qsl(urlsplit(request.url or "").query)
+        if name.startswith("x_")
+    ]
+    return [secret for secret in (header.partition(" ")[2], *signed) if secret]
+
+
+_OUT_OF_RANGE = re.compile(r"Timestamp out of range\s*(\d+)", re.IGNORECASE)
+_INVALID_TOKEN = re.compile(r"^\W*(invalid token|token expired)", re.IGNORECASE)
+_SECURITY_VARIABLE = re.compile(r"securityVariableName:\s*([\w.]+)")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
+_READ_CHARACTERS = 10_000
+_DETAIL_CHARACTERS = 300

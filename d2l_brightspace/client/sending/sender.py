@@ -1,0 +1,174 @@
+"""Sending one request until there is an answer to take.
+
+Every attempt goes through here: version and credential are put on at that moment, the origin is
+pinned, redirects are walked, the rate headers are read, a 401 is cured once, the answer is judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import BoundedSemaphore
+from typing import Any
+
+import requests
+from requests import PreparedRequest, Response
+
+from d2l_brightspace.client.auth.credentials import Authenticator
+from d2l_brightspace.client.errors import ProtocolError, Refusal, ServiceUnavailable
+from d2l_brightspace.client.http.transport import (
+    OversizedBody,
+    Transport,
+    TransportFailure,
+    within_origin,
+)
+from d2l_brightspace.client.limits import Limits
+from d2l_brightspace.client.routes import VERSION, Route
+
+from .rate_limiter import Pacer
+from .response_policy import (
+    Accept,
+    CorrectClock,
+    Fail,
+    RenewCredential,
+    Retry,
+    Verdict,
+    Wait,
+    judge,
+    judge_once,
+)
+from .retry_budget import Patience
+
+MOST_REDIRECTS = 5
+
+
+class Sender:
+    """Sends the requests of one run; shared by all its threads.
+
+    Args:
+        base_url: `https://host/d2l/api/`, the only origin that sees credentials.
+        authenticator: Puts credentials on requests.
+        transport: Does single exchanges.
+        limits: Retries, waits and sizes.
+        spoken_version: Tells which version of a product to speak; may send requests itself.
+        sleep: Rests for so many seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        authenticator: Authenticator,
+        transport: Transport,
+        limits: Limits,
+        spoken_version: Callable[[str], str],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.base_url = base_url
+        self.limits = limits
+        self.transport = transport
+        self.pacer = Pacer(limits.max_wait_seconds, sleep=sleep)
+        self._authenticator = authenticator
+        self._spoken_version = spoken_version
+        self._sleep = sleep
+        self._slots = BoundedSemaphore(limits.requests_in_flight)
+
+    def ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
+        """Send until there is an answer to take; gives its body and its URL.
+
+        Raises:
+            BrightspaceError: If there is none to take.
+        """
+        patience = Patience(self.limits, where)
+        # may ask Brightspace itself, so not within a turn
+        request = self.with_version(request)
+        while True:
+            sent: PreparedRequest | None = None
+            try:
+                with self.pacer.turn(costs=not route.anonymous) as learn:
+                    sent, response = self._walk(request, route, where)
+                    learn(response)
+                verdict = judge(response, where, route.scope)
+            except TransportFailure as failure:
+                error = ServiceUnavailable(f"No answer: {failure.reason}", where)
+                verdict = Retry(error, failure.delivered)
+            if route.once:
+                verdict = judge_once(verdict)
+            if isinstance(verdict, Accept):
+                return verdict.body, response.url
+            self.get_over(verdict, sent, patience)
+
+    def get_over(self, verdict: Verdict, sent: PreparedRequest | None, patience: Patience) -> None:
+        """Do what makes another try worth it.
+
+        Raises:
+            BrightspaceError: If nothing would.
+        """
+        if isinstance(verdict, Retry):
+            self._sleep(patience.rest_before_retry(verdict))
+        elif isinstance(verdict, Wait):
+            self.pacer.hold_all(patience.rest_asked_for(verdict.seconds))
+            patience.check()
+        elif isinstance(verdict, RenewCredential):
+            patience.once("renewal", verdict.error)
+            if sent is None or not self._authenticator.renew(sent):
+                raise verdict.error
+        elif isinstance(verdict, CorrectClock):
+            patience.once("clock", verdict.error)
+            if not self._authenticator.learn_server_time(verdict.server_time):
+                raise verdict.error
+        elif isinstance(verdict, Fail):
+            raise verdict.error
+
+    def _walk(
+        self, request: PreparedRequest, route: Route, where: Refusal
+    ) -> tuple[PreparedRequest, Response]:
+        """Send a request and follow redirects within the origin, with credentials anew each."""
+        url = request.url or ""
+        for _ in range(MOST_REDIRECTS):
+            sent = self.ready(request, url, route)
+            try:
+                with self._slots:
+                    response = self.transport.exchange(sent)
+            except OversizedBody:
+                raise ProtocolError(
+                    f"The answer is larger than {self.limits.max_body_megabytes:g} MB; if that "
+                    "is right, raise `limits.max_body_megabytes`",
+                    where,
+                ) from None
+            response.url = url  # without the signature: URLs end up in messages and traces
+            if not response.is_redirect:
+                return sent, response
+            target = within_origin(response.headers["Location"], url)
+            if target is None:
+                raise ProtocolError(
+                    "Redirected to another host or scheme, which is not followed; check the "
+                    "`host` setting",
+                    where,
+                )
+            url = target
+        raise ProtocolError(f"More than {MOST_REDIRECTS} redirects", where)
+
+    def ready(self, request: PreparedRequest, url: str, route: Route) -> PreparedRequest:
+        """The request as it goes out now, with credentials.
+
+        Raises:
+            ProtocolError: If the URL leads to another origin.
+        """
+        if within_origin(url, self.base_url) is None:
+            raise ProtocolError(
+                "The link leads to another host or scheme, where credentials are not sent",
+                Refusal(route.template),
+            )
+        ready = request.copy()
+        ready.hooks = requests.hooks.default_hooks()
+        ready.url = url
+        if not route.anonymous:
+            self._authenticator.authenticate(ready)
+        return ready
+
+    def with_version(self, request: PreparedRequest) -> PreparedRequest:
+        """The request with a version in place of `(version)`."""
+        head, placeholder, tail = (request.url or "").partition(VERSION)
+        if placeholder:
+            request = request.copy()
+            request.url = head + self._spoken_version(head.rstrip("/").rsplit("/", 1)[1]) + tail
+        return request

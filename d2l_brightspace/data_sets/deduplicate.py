@@ -1,0 +1,105 @@
+"""One row for each key: of several versions of a row, only the newest goes to the destination.
+
+A full and the differentials after it may hold the same row many times. The higher Version wins,
+then the later LastModified, then the later extract, then the later row of it. DuckDB does the
+comparing on the Parquet files, with a bound on its memory, so that a table of any size can pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from .table_layout import Layout
+
+MEMORY = "256MB"
+ROWS_AT_ONCE = 50_000
+
+
+def keep_newest(files: Sequence[Path], layout: Layout, scratch: Path) -> list[int]:
+    """Remove older versions of rows from Parquet files, in place.
+
+    Args:
+        files: The extracts, oldest first.
+        layout: Their columns.
+        scratch: Folder for what does not fit into memory.
+
+    Returns:
+        How many rows each file lost.
+    """
+    if not layout.key or not files:
+        return [0] * len(files)
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": MEMORY,
+        "temp_directory": str(scratch),
+    }
+    with duckdb.connect(config=settings) as connection:
+        _find_repeated_keys(connection, files, layout)
+        lost = _find_older_rows(connection, files, layout)
+        for number, path in enumerate(files):
+            if lost[number]:
+                _rewrite(connection, number, path, layout)
+    return lost
+
+
+def _find_repeated_keys(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], layout: Layout
+) -> None:
+    keys = _quoted(layout.key)
+    union = " UNION ALL ".join(f"SELECT {keys} FROM {_parquet(path)}" for path in files)
+    connection.execute(
+        f"CREATE TEMP TABLE repeated AS "
+        f"SELECT {keys} FROM ({union}) GROUP BY ALL HAVING count(*) > 1"
+    )
+
+
+def _find_older_rows(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], layout: Layout
+) -> list[int]:
+    keys = _quoted(layout.key)
+    union = " UNION ALL ".join(
+        f"SELECT {keys}, {_quoted(layout.order, 'NULL')}, {number} AS file, file_row_number "
+        f"FROM {_parquet(path)} SEMI JOIN repeated USING ({keys})"
+        for number, path in enumerate(files)
+    )
+    order = [f'"{name}" DESC NULLS LAST' for name in layout.order]
+    newest_first = ", ".join([*order, "file DESC", "file_row_number DESC"])
+    connection.execute(
+        f"CREATE TEMP TABLE older AS SELECT file, file_row_number FROM ({union}) "
+        f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {newest_first}) > 1"
+    )
+    counts = connection.execute("SELECT file, count(*) FROM older GROUP BY file").fetchall()
+    return [dict(counts).get(number, 0) for number in range(len(files))]
+
+
+def _rewrite(
+    connection: duckdb.DuckDBPyConnection, number: int, path: Path, layout: Layout
+) -> None:
+    kept = connection.sql(
+        f"SELECT * EXCLUDE (file_row_number) FROM {_parquet(path)} ANTI JOIN "
+        f"(SELECT file_row_number FROM older WHERE file = {number}) USING (file_row_number)"
+    )
+    target = path.with_suffix(".newest")
+    with pq.ParquetWriter(
+        target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
+    ) as writer:
+        for batch in kept.to_arrow_reader(ROWS_AT_ONCE):
+            # the types are the same, but for what Arrow calls a time zone and a nullable column
+            arrays = [
+                column.cast(field.type)
+                for column, field in zip(batch.columns, layout.schema, strict=True)
+            ]
+            writer.write_batch(batch.from_arrays(arrays, schema=layout.schema))
+    target.replace(path)
+
+
+def _parquet(path: Path) -> str:
+    name = str(path).replace("'", "''")
+    return f"read_parquet('{name}', file_row_number = true)"
+
+
+def _quoted(names: Sequence[str], otherwise: str = "") -> str:
+    return ", ".join(f'"{name}"' for name in names) or otherwise

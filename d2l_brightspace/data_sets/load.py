@@ -1,0 +1,284 @@
+"""The load of one data set: plan, download, convert, keep the newest, hand on, keep the progress.
+
+The progress is dlt state, which the destination commits together with the rows; so a run that ends
+anywhere leaves both as they were, or both as they should be.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+
+from d2l_brightspace.client.errors import ProtocolError, Refusal
+from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.extract.batching import current_load_id
+
+from .archive import Archive
+from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded
+from .catalogue import Catalogue
+from .coverage import Coverage
+from .csv_to_arrow import Converted, convert, read_header
+from .deduplicate import keep_newest
+from .dictionary import DataSet
+from .download import DOWNLOAD_ROUTE, Scratch, downloaded
+from .planning import Extract, Plan, Progress, after, plan
+from .settings import BadRows, Deletes
+from .table_layout import Layout
+
+_SCOPE = "destination_scope"
+_ROWS_AT_ONCE = 50_000
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What the data sets of one run share."""
+
+    session: BrightspaceSession
+    catalogue: Catalogue
+    scratch: Scratch
+    turns: threading.Semaphore
+    """Bounds how many data sets are worked on at one time."""
+    deletes: Deletes = "keep"
+    bad_rows: BadRows = "stop"
+    full_every: timedelta | None = None
+    largest_csv_bytes: float = float("inf")
+    coverage: Coverage = field(default_factory=Coverage)
+
+
+@dataclass
+class _File:
+    """An extract that has become Parquet."""
+
+    extract: Extract
+    converted: Converted
+    header: list[str]
+    seconds: float
+
+
+@dataclass
+class DataSetLoad:
+    """Loads one data set.
+
+    Attributes:
+        bench: What it shares with the others.
+        data_set: What the dictionary knows of it.
+        state: Where its progress is kept; committed by dlt with the rows.
+    """
+
+    bench: Workbench
+    data_set: DataSet
+    state: MutableMapping[str, Any]
+    documented: bool = True
+    """Whether the dictionary knows it, and a resource is named after it."""
+    load_id: str = field(default_factory=lambda: current_load_id() or "none")
+
+    def items(self) -> Iterator[Any]:
+        """Everything for dlt: the files of the table, and the rows of the ledgers.
+
+        Raises:
+            BrightspaceError: If an extract cannot be loaded; nothing of the data set is, then.
+        """
+        _forget_scope(self.data_set.table)
+        progress = progress_from(self.state)
+        offer = self.bench.catalogue.offers[self.data_set.table]
+        todo = plan(
+            self.bench.catalogue.extracts(offer),
+            progress,
+            self.bench.full_every,
+            mergeable=bool(self.data_set.keys),
+        )
+        if todo.gap:
+            logger.warning(
+                "%s: differentials were lost; the next full extract is taken", self.data_set.table
+            )
+        if not todo.extracts:
+            if progress is None:
+                yield self._declared()
+            return
+        with self.bench.turns:
+            files = [self._fetched(extract) for extract in todo.extracts]
+            layout = self._layout([file.header for file in files])
+            older = keep_newest(
+                [file.converted.path for file in files], layout, self.bench.scratch.path("")
+            )
+        yield from self._handed_on(files, todo, layout)
+        yield from self._recorded(files, older, todo, progress)
+        self.state.update(_as_state(after(todo, progress)))
+
+    def _declared(self) -> Any:
+        """What makes the table where there is nothing to put into it yet."""
+        hints = self._hints(self._layout([]), write_disposition(replaces=False))
+        return dlt.mark.with_hints(
+            dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
+        )
+
+    def _fetched(self, extract: Extract) -> _File:
+        """Download an extract and convert it; the download is gone afterwards."""
+        began = time.monotonic()
+        name = f"{self.data_set.table}, {extract.kind} of {extract.created:%Y-%m-%d %H:%M}"
+        bench = self.bench
+        with downloaded(bench.session, bench.scratch, extract, name) as path:
+            archive = Archive(path, name, bench.largest_csv_bytes)
+            archive.check()
+            header = read_header(archive.opened, name)
+            layout = self._layout([header])
+            self._check_key(header, name)
+            converted = convert(
+                archive.opened,
+                bench.scratch.path(".parquet"),
+                layout,
+                name=name,
+                load_id=self.load_id,
+                keep_bad_rows=bench.bad_rows == "quarantine",
+            )
+        return _File(extract, converted, header, time.monotonic() - began)
+
+    def _check_key(self, header: Sequence[str], name: str) -> None:
+        have = {column.casefold() for column in header}
+        lost = [key.name for key in self.data_set.keys if key.name.casefold() not in have]
+        if lost:
+            raise ProtocolError(
+                f"{name}: the key column {', '.join(lost)} is missing from the file, so its rows "
+                "cannot be told apart; nothing of it was loaded. Has D2L changed the data set?",
+                Refusal(DOWNLOAD_ROUTE),
+            )
+
+    def _layout(self, headers: Sequence[Sequence[str]]) -> Layout:
+        """The table: documented columns, those that earlier files brought, those of these."""
+        naming = dlt.current.source_schema().naming
+        documented = {column.name.casefold() for column in self.data_set.columns}
+        extra: dict[str, str] = {
+            name.casefold(): name for name in self.state.get("extra_columns", ())
+        }
+        for header in headers:
+            for name in header:
+                if name.casefold() not in documented:
+                    extra.setdefault(name.casefold(), name)
+        if headers:
+            self.state["extra_columns"] = list(extra.values())
+        return Layout(self.data_set, naming.normalize_identifier, tuple(extra.values()))
+
+    def _hints(self, layout: Layout, disposition: Any) -> Any:
+        return dlt.mark.make_hints(
+            table_name=self.data_set.table,
+            columns=layout.hints(drop_deleted=self.bench.deletes == "drop"),
+            primary_key=layout.key_hint or None,
+            write_disposition=disposition,
+        )
+
+    def _handed_on(self, files: Sequence[_File], todo: Plan, layout: Layout) -> Iterator[Any]:
+        # one file that fills a new table needs no staging: it is there whole or not at all
+        straight = todo.reason == "first" and len(files) == 1 and self.documented
+        hints = self._hints(
+            layout, "replace" if straight else write_disposition(replaces=todo.replaces)
+        )
+        for file in files:
+            path = file.converted.path
+            if self.documented:
+                # dlt may ask for the next item before it has linked the file into its folder, so
+                # the file stays until the folder goes
+                yield dlt.mark.with_file_import(str(path), "parquet", file.converted.rows, hints)
+            else:  # a file goes to the table of its resource only
+                for table in tables_of(path):
+                    yield dlt.mark.with_hints(table, hints, create_table_variant=True)
+
+    def _recorded(
+        self, files: Sequence[_File], older: Sequence[int], todo: Plan, progress: Progress | None
+    ) -> Iterator[Any]:
+        has_deleted = self.data_set.column_of("deleted") is not None
+        for file, lost in zip(files, older, strict=True):
+            is_full = file.extract.kind == "full"
+            row = extract_loaded(
+                self.data_set.table,
+                file.extract,
+                file.converted,
+                lost,
+                reason=todo.reason if is_full else "newer",
+                rows_inserted=file.converted.rows - lost if is_full and progress is None else None,
+                rows_marked_deleted=file.converted.deleted if has_deleted else None,
+                seconds=round(file.seconds, 3),
+                gap=todo.gap,
+                load_id=self.load_id,
+                **self._surprises(file.header),
+            )
+            yield dlt.mark.with_table_name(row, EXTRACTS_LOADED)
+            quarantined = list(
+                bad_rows(self.data_set.table, file.extract, file.converted.bad, self.load_id)
+            )
+            if quarantined:
+                yield dlt.mark.with_table_name(quarantined, BAD_ROWS)
+
+    def _surprises(self, header: Sequence[str]) -> dict[str, str | None]:
+        documented = {column.name.casefold(): column.name for column in self.data_set.columns}
+        have = {name.casefold(): name for name in header}
+        missing = [name for key, name in documented.items() if key not in have]
+        unknown = [name for key, name in have.items() if key not in documented]
+        for what, names in (("lacks documented", missing), ("brings undocumented", unknown)):
+            if names and documented:
+                logger.warning(
+                    "%s %s columns: %s", self.data_set.table, what, ", ".join(sorted(names))
+                )
+        return {
+            "missing_columns": ", ".join(missing) or None,
+            "unknown_columns": ", ".join(unknown) or None,
+        }
+
+
+def tables_of(path: Path) -> Iterator[pa.Table]:
+    """The rows of a Parquet file in tables that memory holds; an empty file gives an empty one."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        if not file.metadata.num_rows:
+            yield file.schema_arrow.empty_table()
+        for batch in file.iter_batches(_ROWS_AT_ONCE):
+            yield pa.Table.from_batches([batch])
+
+
+def write_disposition(*, replaces: bool) -> Any:
+    """How dlt writes the rows: in place of the whole table, or of the rows of the same keys.
+
+    Both are merges, so that rows arrive through a staging table and in one transaction.
+    """
+    disposition = {"disposition": "merge", "strategy": "delete-insert", "deduplicated": True}
+    return disposition | ({_SCOPE: "1 = 1"} if replaces else {})
+
+
+def _forget_scope(table: str) -> None:
+    # dlt keeps the scope of one load in its schema, where it would empty the table in the next
+    schema = dlt.current.source_schema()
+    name = schema.naming.normalize_table_identifier(table)
+    schema.tables.get(name, {}).pop("x-merge-destination-scope", None)  # type: ignore[typeddict-item]
+
+
+def progress_from(state: Mapping[str, Any]) -> Progress | None:
+    """The progress that is kept in dlt's state."""
+    if "until" not in state:
+        return None
+    return Progress(
+        datetime.fromisoformat(state["full"]),
+        datetime.fromisoformat(state["until"]),
+        state["version"],
+        state["gap"],
+    )
+
+
+def _as_state(progress: Progress | None) -> dict[str, Any]:
+    if progress is None:
+        return {}
+    return {
+        "full": progress.full.isoformat(),
+        "until": progress.until.isoformat(),
+        "version": progress.version,
+        "gap": progress.gap,
+    }
