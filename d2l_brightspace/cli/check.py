@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal
 
-from d2l_brightspace.client.errors import BrightspaceError, NotFound, PermissionDenied, Refusal
+from d2l_brightspace.client.errors import (
+    BrightspaceError,
+    NotFound,
+    PermissionDenied,
+    RequestContext,
+)
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.endpoints import ENDPOINTS, Endpoint
 from d2l_brightspace.extract.parents import CourseOfferings
@@ -83,5 +88,5 @@ def _probe(session: BrightspaceSession, endpoint: Endpoint, org_unit_id: int | N
 
 
 def _words(error: BrightspaceError) -> str:
-    refusal: Any = error.refusal or Refusal("")
-    return ". ".join(filter(None, [error.message, refusal.detail]))
+    context: Any = error.context or RequestContext("")
+    return ". ".join(filter(None, [error.message, context.detail]))

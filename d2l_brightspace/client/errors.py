@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RequestContext:
     """Where an error happened and what Brightspace said about it."""
 
     route: str
     """Route template, such as `lp/(version)/courses/(orgUnitId)`; never a URL."""
     org_unit_id: int | None = None
+    parent_key: str | None = None
+    """Keys below the org unit that the route is about, such as `QuizId=7`."""
     status: int | None = None
     """HTTP status, None where no answer arrived."""
     detail: str | None = None
@@ -27,22 +29,22 @@ class BrightspaceError(Exception):
 
     Args:
         message: What happened and what to do next.
-        refusal: Where it happened; None for errors that no request is behind.
+        context: Where it happened; None for errors that no request is behind.
     """
 
-    def __init__(self, message: str, refusal: Refusal | None = None) -> None:
+    def __init__(self, message: str, context: RequestContext | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.refusal = refusal
+        self.context = context
 
     def __str__(self) -> str:
-        if self.refusal is None:
+        if self.context is None:
             return self.message
-        return f"{self.message} [{describe(self.refusal)}]"
+        return f"{self.message} [{describe(self.context)}]"
 
     def __reduce__(self) -> tuple[object, ...]:
         # dlt pickles exceptions with its trace; the default rebuilds from `args` alone.
-        return (type(self), (self.message, self.refusal))
+        return (type(self), (self.message, self.context))
 
 
 class ConfigurationError(BrightspaceError):
@@ -60,7 +62,7 @@ class PermissionDenied(BrightspaceError):
     def is_about_scope(self) -> bool:
         """Whether Brightspace says that the app, not the role, may not read this."""
         # no published wording; its problem details say "scope" where they are about one
-        detail = self.refusal.detail if self.refusal else None
+        detail = self.context.detail if self.context else None
         return "scope" in (detail or "").lower()
 
 
@@ -84,13 +86,15 @@ class ProtocolError(BrightspaceError):
     """Brightspace broke its own contract: a loop, a missing envelope, HTML in place of JSON."""
 
 
-def describe(refusal: Refusal) -> str:
+def describe(context: RequestContext) -> str:
     """One line that says where an error happened."""
-    parts = [refusal.route]
-    if refusal.org_unit_id is not None:
-        parts.append(f"org unit {refusal.org_unit_id}")
-    if refusal.status is not None:
-        parts.append(f"status {refusal.status}")
-    if refusal.detail:
-        parts.append(f"Brightspace says: {refusal.detail}")
+    parts = [context.route]
+    if context.org_unit_id is not None:
+        parts.append(f"org unit {context.org_unit_id}")
+    if context.parent_key:
+        parts.append(context.parent_key)
+    if context.status is not None:
+        parts.append(f"status {context.status}")
+    if context.detail:
+        parts.append(f"Brightspace says: {context.detail}")
     return ", ".join(parts)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ProtocolError, Refusal
+from .errors import ProtocolError, RequestContext
 from .paging.pages import Envelope
 from .paging.time_windows import Range
 
@@ -32,7 +32,7 @@ class Route:
     join: Callable[[list[Any]], Any] = list
     """Puts such tables one below the other."""
 
-    def tabulated(self, rows: list[Any], where: Refusal) -> Any:
+    def tabulated(self, rows: list[Any], where: RequestContext) -> Any:
         """The table of a page's rows.
 
         Raises:

@@ -19,7 +19,7 @@ import requests
 from requests import PreparedRequest, Request
 
 from .auth.credentials import Authenticator
-from .errors import NotFound, PermissionDenied, ProtocolError, Refusal, ServiceUnavailable
+from .errors import NotFound, PermissionDenied, ProtocolError, RequestContext, ServiceUnavailable
 from .http.downloads import Downloads
 from .http.transport import Transport
 from .http.uploads import FileUpload
@@ -144,7 +144,9 @@ class BrightspaceSession(requests.Session):
         """
         request = self.prepare_request(Request("GET", self.base_url + path))
         route = Route(template, "object_list", scope)
-        parts: list[list[Any]] = self._lists.read(request, route, Refusal(template)).page.table
+        parts: list[list[Any]] = self._lists.read(
+            request, route, RequestContext(template)
+        ).page.table
         return [row for row in chain.from_iterable(parts) if isinstance(row, dict)]
 
     def download(
@@ -242,7 +244,7 @@ class BrightspaceSession(requests.Session):
         resource = request.headers.pop(RESOURCE_HEADER, "")
         org_unit = request.headers.pop(ORG_UNIT_HEADER, "")
         route = self._routes.get(resource) or Route(urlsplit(request.url or "").path)
-        where = Refusal(route.template, int(org_unit) if org_unit.isdigit() else None)
+        where = RequestContext(route.template, int(org_unit) if org_unit.isdigit() else None)
         if org_unit == "0":
             return PageResponse(Page([]), request.url or "", where)
         if not org_unit:
@@ -262,9 +264,9 @@ class BrightspaceSession(requests.Session):
         return self.base_url + path
 
 
-def _where(route: Route, parts: Parts | None) -> Refusal:
+def _where(route: Route, parts: Parts | None) -> RequestContext:
     org_unit_id = (parts or {}).get("orgUnitId")
-    return Refusal(route.template, None if org_unit_id is None else int(org_unit_id))
+    return RequestContext(route.template, None if org_unit_id is None else int(org_unit_id))
 
 
 def _taken(take: Callable[[Any], Any], rows: list[Any], _: int | None) -> list[Any]:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from .errors import ConfigurationError, NotFound, ProtocolError, Refusal
+from .errors import ConfigurationError, NotFound, ProtocolError, RequestContext
 
 WRITTEN_FOR: Mapping[str, str] = {"lp": "1.62", "le": "1.98", "bas": "1.6"}
 """Newest version of each product whose fields the endpoint declarations know."""
@@ -108,7 +108,7 @@ def number(version: str) -> tuple[int, ...]:
 
 def _checked(answer: Any, kind: type[_Block], route: str) -> _Block:
     if not isinstance(answer, kind):
-        raise ProtocolError(f"The answer is a JSON {type(answer).__name__}", Refusal(route))
+        raise ProtocolError(f"The answer is a JSON {type(answer).__name__}", RequestContext(route))
     return answer
 
 
@@ -117,7 +117,9 @@ def _product(block: Any) -> tuple[str, list[str]]:
         case {"ProductCode": str(code), "SupportedVersions": list(versions)}:
             # product codes come back in mixed case (`eP`)
             return code.lower(), [version for version in versions if _is_number(version)]
-    raise ProtocolError("The answer lists a product without its versions", Refusal("versions/"))
+    raise ProtocolError(
+        "The answer lists a product without its versions", RequestContext("versions/")
+    )
 
 
 def _is_number(version: object) -> bool:

@@ -153,7 +153,7 @@ class _Watch:
         if isinstance(error, ConfigurationError):
             raise error
         if isinstance(error, AuthenticationError) and _is_final(error):
-            raise NotFinished(_left(job, self.status, error.message), error.refusal) from None
+            raise NotFinished(_left(job, self.status, error.message), error.context) from None
         passing = isinstance(error, (AuthenticationError, RateLimited, ServiceUnavailable))
         # a job that was there may be hidden for a while by maintenance; one that was never seen
         # has a wrong token
@@ -164,7 +164,7 @@ class _Watch:
 
 def _is_final(error: AuthenticationError) -> bool:
     # the token endpoint's own failures carry no status or a 5xx (client/tokens.py)
-    status = error.refusal.status if error.refusal else None
+    status = error.context.status if error.context else None
     return status is not None and 400 <= status < 500
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from d2l_brightspace.client.errors import OutcomeUnknown, ProtocolError, Refusal
+from d2l_brightspace.client.errors import OutcomeUnknown, ProtocolError, RequestContext
 from d2l_brightspace.client.http.uploads import FileUpload
 from d2l_brightspace.client.session import BrightspaceSession
 
@@ -120,7 +120,7 @@ def read_status(session: BrightspaceSession, job: Job) -> str:
     block = session.get_json(path, scope=_STATUS_SCOPES[job.kind], parts=_parts(job))
     status = block.get("Status") if isinstance(block, dict) else None
     if not isinstance(status, str) or not status.strip():
-        where = Refusal(path, job.org_unit_id)
+        where = RequestContext(path, job.org_unit_id)
         raise ProtocolError("The answer about the job holds no `Status`", where)
     return status.strip()
 
@@ -164,7 +164,7 @@ def _token(answer: Any, path: str, org_unit_id: int) -> str:
     token = answer.get("JobToken") if isinstance(answer, dict) else None
     if not isinstance(token, str | int) or not str(token).strip():
         raise OutcomeUnknown(
-            "It was sent, but the answer holds no `JobToken`", Refusal(path, org_unit_id)
+            "It was sent, but the answer holds no `JobToken`", RequestContext(path, org_unit_id)
         )
     return str(token)
 

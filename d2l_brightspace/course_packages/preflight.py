@@ -12,7 +12,7 @@ from d2l_brightspace.client.errors import (
     ConfigurationError,
     NotFound,
     PermissionDenied,
-    Refusal,
+    RequestContext,
 )
 from d2l_brightspace.client.session import BrightspaceSession
 
@@ -82,12 +82,12 @@ def check_course(session: BrightspaceSession, org_unit_id: int) -> str:
     except PermissionDenied:
         raise refused from None
     except NotFound:
-        raise NotFound(f"There is no course offering {org_unit_id}", refused.refusal) from None
+        raise NotFound(f"There is no course offering {org_unit_id}", refused.context) from None
     kind = _kind(unit)
     if kind != COURSE_OFFERING:
         raise NotFound(
             f"Org unit {org_unit_id} is no course offering but of the type {kind!r}",
-            Refusal(_UNIT, org_unit_id),
+            RequestContext(_UNIT, org_unit_id),
         )
     return _name(unit)
 
@@ -109,7 +109,7 @@ def course_with_code(session: BrightspaceSession, code: str) -> int:
         ),
         parts={"code": code},
     )
-    where = Refusal(_UNITS.partition("?")[0])
+    where = RequestContext(_UNITS.partition("?")[0])
     if not found:
         raise NotFound(f"No course offering has the code {code!r}", where)
     if len(found) > 1:
@@ -152,7 +152,7 @@ def _denied(error: PermissionDenied, org_unit_id: int) -> PermissionDenied:
     return PermissionDenied(
         f"Whether {org_unit_id} is a course offering cannot be checked. {error.message}; use "
         "--force to go on without this check",
-        error.refusal,
+        error.context,
     )
 
 

@@ -24,7 +24,7 @@ from d2l_brightspace.client.errors import (
     ConfigurationError,
     NotFound,
     ProtocolError,
-    Refusal,
+    RequestContext,
     ServiceUnavailable,
 )
 from d2l_brightspace.client.paging.pages import read_page
@@ -114,7 +114,7 @@ def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict
 
 def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
     """Order the report; gives the id of the job."""
-    where = Refusal(LIST_ROUTE)
+    where = RequestContext(LIST_ROUTE)
     answer = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
     known = read_page(answer, "array", where).rows
     found = next((one for one in known if name.casefold() in _names(one, where)), None)
@@ -133,14 +133,14 @@ def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, Filte
     }
     # sent again if its answer is lost: a report too many is nobody's loss
     job = session.post_json(CREATE_ROUTE, order, scope="reporting:job:create")
-    return str(_field(job, "ExportJobId", Refusal(CREATE_ROUTE)))
+    return str(_field(job, "ExportJobId", RequestContext(CREATE_ROUTE)))
 
 
-def _names(data_set: Any, where: Refusal) -> set[str]:
+def _names(data_set: Any, where: RequestContext) -> set[str]:
     return {str(_field(data_set, one, where)).casefold() for one in ("DataSetId", "Name")}
 
 
-def _field(block: Any, name: str, where: Refusal) -> Any:
+def _field(block: Any, name: str, where: RequestContext) -> Any:
     if not isinstance(block, dict) or block.get(name) is None:
         raise ProtocolError(f"The answer about the report holds no `{name}`", where)
     return block[name]
@@ -150,7 +150,7 @@ def _await(
     session: BrightspaceSession, job: str, patience: float, sleep: Callable[[float], None]
 ) -> None:
     rest, rested = 1.0, 0.0
-    where = Refusal(JOB_ROUTE + "(exportJobId)")
+    where = RequestContext(JOB_ROUTE + "(exportJobId)")
     while True:
         answer = session.get_json(JOB_ROUTE + job, scope="reporting:job:fetch")
         status = _field(answer, "Status", where)

@@ -30,7 +30,7 @@ from d2l_brightspace.client.errors import (
     NotFound,
     PermissionDenied,
     ProtocolError,
-    Refusal,
+    RequestContext,
 )
 from d2l_brightspace.client.session import BrightspaceSession
 
@@ -98,7 +98,7 @@ class Catalogue:
             raise ProtocolError(
                 f"The tenant has two data sets, {offer.name!r} and {offer.rival!r}, that would be "
                 f"the table `{offer.table}`; neither is loaded",
-                Refusal(LIST_ROUTE),
+                RequestContext(LIST_ROUTE),
             )
         if offer.schema_id is None:
             return list(offer.extracts)
@@ -124,11 +124,11 @@ class Catalogue:
             body = self._session.get_json(f"{OLD_LIST_ROUTE}?page={page}", scope=OLD_SCOPE)
             entries = body.get("BrightspaceDataSets") if isinstance(body, dict) else None
             if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-                raise ProtocolError("There is no list of data sets", Refusal(OLD_LIST_ROUTE))
+                raise ProtocolError("There is no list of data sets", RequestContext(OLD_LIST_ROUTE))
             yield from entries
             if not body.get("NextPageUrl"):
                 return
-        raise ProtocolError(f"More than {_PAGES} pages", Refusal(OLD_LIST_ROUTE))
+        raise ProtocolError(f"More than {_PAGES} pages", RequestContext(OLD_LIST_ROUTE))
 
 
 def _by_table(offers: Iterable[Offer]) -> dict[str, Offer]:
@@ -144,7 +144,7 @@ def _offer(row: dict[str, Any]) -> Offer:
     known = full or differential
     name = _name(known.get("Name")) if isinstance(known, dict) else ""
     if not name or not row.get("SchemaId"):
-        raise ProtocolError("A data set has no name or no SchemaId", Refusal(LIST_ROUTE))
+        raise ProtocolError("A data set has no name or no SchemaId", RequestContext(LIST_ROUTE))
     return Offer(name, str(row["SchemaId"]), differential is not None)
 
 
@@ -172,7 +172,9 @@ def _name(text: Any) -> str:
 def _kind(text: Any) -> ExtractKind:
     kind = str(text).lower()
     if kind not in ("full", "differential"):
-        raise ProtocolError("An extract is neither full nor differential", Refusal(EXTRACTS_ROUTE))
+        raise ProtocolError(
+            "An extract is neither full nor differential", RequestContext(EXTRACTS_ROUTE)
+        )
     return cast("ExtractKind", kind)
 
 
@@ -182,7 +184,8 @@ def _extract(row: dict[str, Any], route: str, kind: ExtractKind) -> Extract:
         size = int(row.get("DownloadSize") or 0)
     except (KeyError, ValueError, TypeError):
         raise ProtocolError(
-            "An extract has no CreatedDate, or a DownloadSize that is no number", Refusal(route)
+            "An extract has no CreatedDate, or a DownloadSize that is no number",
+            RequestContext(route),
         ) from None
     return Extract(
         kind=kind,

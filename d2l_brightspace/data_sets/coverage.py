@@ -38,5 +38,5 @@ class Coverage:
         if of == 1:
             raise first
         raise type(first)(
-            f"Not one of {of} data sets could be loaded. The first: {first.message}", first.refusal
+            f"Not one of {of} data sets could be loaded. The first: {first.message}", first.context
         )

@@ -18,7 +18,7 @@ from typing import Any
 import dlt
 import pyarrow as pa
 
-from d2l_brightspace.client.errors import ProtocolError, Refusal
+from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.extract.batching import current_load_id
 
@@ -150,7 +150,7 @@ class DataSetLoad:
             raise ProtocolError(
                 f"{name}: the key column {', '.join(lost)} is missing from the file, so its rows "
                 "cannot be told apart; nothing of it was loaded. Has D2L changed the data set?",
-                Refusal(DOWNLOAD_ROUTE),
+                RequestContext(DOWNLOAD_ROUTE),
             )
 
     def _layout(self, headers: Sequence[Sequence[str]]) -> Layout:

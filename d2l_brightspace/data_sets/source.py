@@ -12,7 +12,7 @@ from dlt.common.configuration import with_config
 from dlt.extract import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
-from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, Refusal
+from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, RequestContext
 from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
@@ -178,7 +178,7 @@ def _not_offered(data_set: DataSet) -> NotFound:
     return NotFound(
         f"The tenant offers no data set {data_set.name!r}, or hides it from the caller; "
         "`d2l-brightspace data-sets list` tells what there is",
-        Refusal(LIST_ROUTE),
+        RequestContext(LIST_ROUTE),
     )
 
 

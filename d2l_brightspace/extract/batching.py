@@ -17,7 +17,7 @@ from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.extract.items import DataItemWithMeta
 
-from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, Refusal
+from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, RequestContext
 from d2l_brightspace.client.paging.pages import Page
 from d2l_brightspace.endpoints import Endpoint
 from d2l_brightspace.endpoints.columns import count, identifier, text, timestamp
@@ -160,7 +160,7 @@ class PagesToTables:
         raise type(first)(
             f"{self._endpoint.name}: not one of {len(coverage.skipped)} requests was answered. "
             f"{first.message}.{hint} Leave the resource out, or run `d2l-brightspace check`",
-            first.refusal,
+            first.context,
         )
 
     def _collect(self, pages: list[Page], parts: list[Rows]) -> Iterator[DataItemWithMeta]:
@@ -243,7 +243,7 @@ class PagesToTables:
         return self._error(f"Rows without {' or '.join(self._tabulate.keys)} were left out")
 
     def _error(self, message: str) -> ProtocolError:
-        return ProtocolError(message, Refusal(self._endpoint.route))
+        return ProtocolError(message, RequestContext(self._endpoint.route))
 
     def _record(
         self, page: Page, error: BrightspaceError, rows_missing: int | None = None
@@ -265,14 +265,14 @@ def skipped_request(
     resource: str, org_unit_id: int, error: BrightspaceError, rows_missing: int | None = None
 ) -> dict[str, Any]:
     """One row of `skipped_requests`."""
-    refusal = error.refusal or Refusal("")
-    words = f"Brightspace says: {refusal.detail}" if refusal.detail else ""
+    context = error.context or RequestContext("")
+    words = f"Brightspace says: {context.detail}" if context.detail else ""
     return {
         "run_id": current_load_id() or "none",
         "resource": resource,
         ORG_UNIT_ID: org_unit_id,
-        "route": refusal.route,
-        "status": refusal.status,
+        "route": context.route,
+        "status": context.status,
         "reason": type(error).__name__,
         "detail": ". ".join(filter(None, [error.message, words])),
         "rows_missing": rows_missing,

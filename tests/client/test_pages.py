@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from d2l_brightspace.client.errors import NotFound, ProtocolError, Refusal
+from d2l_brightspace.client.errors import NotFound, ProtocolError, RequestContext
 from d2l_brightspace.client.paging.pages import Envelope, Page, read_page
 from tests import FIXTURES
 
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())
 OBJECTS = json.loads((FIXTURES / "object-list-page.json").read_text())
-WHERE = Refusal("lp/(version)/users/", 6606, 200)
+WHERE = RequestContext("lp/(version)/users/", 6606, 200)
 CANARY = "canary-0451"
 ROW = {"UserId": 1, "ExternalEmail": CANARY}
 
@@ -101,7 +101,7 @@ def test_the_body_decides_among_the_lists(body: Any, expected: Envelope, is_take
     with pytest.raises(ProtocolError, match="nothing of it is loaded") as caught:
         read_page(body, expected, WHERE)
     assert CANARY not in str(caught.value)
-    assert caught.value.refusal == WHERE
+    assert caught.value.context == WHERE
 
 
 # --- broken envelopes ---------------------------------------------------------------------------

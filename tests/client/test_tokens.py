@@ -382,8 +382,8 @@ def test_refusals(status: int, code: str | None, words: str) -> None:
     bench = Bench(answer(status, {"error": code, "error_description": CANARY}))
     with pytest.raises(AuthenticationError, match=words) as caught:
         bench.bearer()
-    assert caught.value.refusal is not None
-    assert caught.value.refusal.status == status
+    assert caught.value.context is not None
+    assert caught.value.context.status == status
     assert len(bench.transport.requests) == 1
     assert_clean(caught.value)
 

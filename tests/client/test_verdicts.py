@@ -14,7 +14,7 @@ from d2l_brightspace.client.errors import (
     NotFound,
     PermissionDenied,
     ProtocolError,
-    Refusal,
+    RequestContext,
     ServiceUnavailable,
 )
 from d2l_brightspace.client.sending.response_policy import (
@@ -30,7 +30,7 @@ from d2l_brightspace.client.sending.response_policy import (
 from tests import FIXTURES
 
 PROBLEMS = json.loads((FIXTURES / "problem-details.json").read_text())
-WHERE = Refusal("le/(version)/(orgUnitId)/classlist/paged/", 6606)
+WHERE = RequestContext("le/(version)/(orgUnitId)/classlist/paged/", 6606)
 SCOPE = "enrollment:orgunit:read"
 CANARY = "canary-0451"
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -58,17 +58,17 @@ def failed(result: Verdict, kind: type[BrightspaceError]) -> BrightspaceError:
     """The error of a `Fail`, which says where it happened."""
     assert isinstance(result, Fail)
     assert type(result.error) is kind
-    assert result.error.refusal is not None
-    assert result.error.refusal.route == WHERE.route
-    assert result.error.refusal.org_unit_id == 6606
+    assert result.error.context is not None
+    assert result.error.context.route == WHERE.route
+    assert result.error.context.org_unit_id == 6606
     assert CANARY not in str(result.error)
     return result.error
 
 
 def detail_of(result: Verdict) -> str | None:
     assert isinstance(result, (Fail, Retry, RenewCredential))
-    assert result.error.refusal is not None
-    return result.error.refusal.detail
+    assert result.error.context is not None
+    return result.error.context.detail
 
 
 # --- answers to take ----------------------------------------------------------------------------
@@ -183,9 +183,9 @@ def test_keys_that_are_refused_end_the_run(body: bytes) -> None:
 def test_a_missing_permission_is_named() -> None:
     error = failed(verdict(403, PROBLEMS["permission"], scope=SCOPE), PermissionDenied)
     assert "lacks the permission Quizzing.GradeAttempts" in error.message
-    assert error.refusal is not None
-    assert error.refusal.status == 403
-    assert error.refusal.detail == f"Not Authorized: {PROBLEMS['permission']['detail']}"
+    assert error.context is not None
+    assert error.context.status == 403
+    assert error.context.detail == f"Not Authorized: {PROBLEMS['permission']['detail']}"
     assert isinstance(error, PermissionDenied)
     assert not error.is_about_scope
 

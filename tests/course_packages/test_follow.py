@@ -15,7 +15,7 @@ from d2l_brightspace import (
     RateLimited,
     ServiceUnavailable,
 )
-from d2l_brightspace.client.errors import Refusal
+from d2l_brightspace.client.errors import RequestContext
 from d2l_brightspace.course_packages import (
     Bell,
     Job,
@@ -31,9 +31,9 @@ from .conftest import QUICK, PatientBell
 
 JOB = Job(6619, "t")
 UNAVAILABLE = ServiceUnavailable("no answer")
-LOGGED_OUT = AuthenticationError("log in again", Refusal("le", status=401))
-TOKEN_ENDPOINT_DOWN = AuthenticationError("fails", Refusal("token endpoint", status=503))
-GONE = NotFound("nothing there", Refusal("le", status=404))
+LOGGED_OUT = AuthenticationError("log in again", RequestContext("le", status=401))
+TOKEN_ENDPOINT_DOWN = AuthenticationError("fails", RequestContext("token endpoint", status=503))
+GONE = NotFound("nothing there", RequestContext("le", status=404))
 
 
 class Answers:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from d2l_brightspace import RateLimited
-from d2l_brightspace.client.errors import Refusal
+from d2l_brightspace.client.errors import RequestContext
 from d2l_brightspace.client.sending.rate_limiter import Bucket, Pacer
 from d2l_brightspace.client.sending.response_policy import Wait, judge
 
@@ -61,7 +61,7 @@ def test_retry_after_as_a_date() -> None:
         ("Mon, 99 Foo 2026 25:61:61 GMT", None),
     ):
         response: Any = _response(429, {"Retry-After": text})
-        verdict = judge(response, Refusal("x"))
+        verdict = judge(response, RequestContext("x"))
         assert isinstance(verdict, Wait)
         assert verdict.seconds == (seconds and pytest.approx(seconds, abs=2))
 

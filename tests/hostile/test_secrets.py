@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.memory import megabytes
 from d2l_brightspace import PermissionDenied
-from d2l_brightspace.client.errors import Refusal
+from d2l_brightspace.client.errors import RequestContext
 from d2l_brightspace.client.sending.response_policy import Fail, judge
 from tests import needs_proc
 
@@ -142,7 +142,7 @@ def test_pickled_error() -> None:
     response.request = requests.Request(
         "GET", "https://h/?x_c=canary", headers={"Authorization": "Bearer canary"}
     ).prepare()
-    verdict: Any = judge(response, Refusal("route"))
+    verdict: Any = judge(response, RequestContext("route"))
     assert isinstance(verdict, Fail)
     assert b"canary" not in pickle.dumps(verdict.error)
 

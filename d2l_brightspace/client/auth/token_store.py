@@ -33,7 +33,7 @@ from d2l_brightspace.client.errors import (
     BrightspaceError,
     ConfigurationError,
     RateLimited,
-    Refusal,
+    RequestContext,
 )
 from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
 
@@ -541,7 +541,7 @@ class TokenEndpoint:
                 AuthenticationError(
                     f"The token endpoint cannot be reached: {failure.reason}. Run again later, or "
                     "check `credentials.token_url` and the network.",
-                    _refusal(None),
+                    _context(None),
                 )
             )
         except OversizedBody:
@@ -558,13 +558,13 @@ class _Again:
 
 
 def _again(response: requests.Response) -> _Again | None:
-    refusal = _refusal(response.status_code)
+    context = _context(response.status_code)
     # `Retry-After` as a date is left to the back-off
     rest = _seconds(response.headers.get("Retry-After")) or 0.0
     if response.status_code == requests.codes.too_many_requests:
-        return _Again(RateLimited("The token endpoint is busy. Run again later.", refusal), rest)
+        return _Again(RateLimited("The token endpoint is busy. Run again later.", context), rest)
     if response.status_code >= requests.codes.server_error:
-        error = AuthenticationError("The token endpoint fails. Run again later.", refusal)
+        error = AuthenticationError("The token endpoint fails. Run again later.", context)
         return _Again(error, rest)
     return None
 
@@ -583,7 +583,7 @@ def _unreadable(kind: str, status: int | None) -> AuthenticationError:
     return AuthenticationError(
         f"The token endpoint answered with {kind}. Check `credentials.token_url`: D2L's is "
         f"{TOKEN_URL}.",
-        _refusal(status),
+        _context(status),
     )
 
 
@@ -626,7 +626,7 @@ def _refused(status: int, code: object, *, single_use: bool) -> AuthenticationEr
     advice = "invalid_client" if known == "invalid_grant" and not single_use else known
     return AuthenticationError(
         _ADVICE.get(advice or "", "The token endpoint refuses to hand out a token."),
-        _refusal(status, known),
+        _context(status, known),
     )
 
 
@@ -635,19 +635,19 @@ def _lost(reason: str) -> AuthenticationError:
         f"The answer of the token endpoint was lost ({reason}). The request was not sent again: "
         "the refresh token in it may be used up. Run again once; if it is refused then: "
         f"{_AUTHORISE_AGAIN}",
-        _refusal(None),
+        _context(None),
     )
 
 
 def _no_access_token() -> NoReturn:
     raise AuthenticationError(
         "The token endpoint's answer holds no `access_token`. Check `credentials.token_url`.",
-        _refusal(requests.codes.ok),
+        _context(requests.codes.ok),
     )
 
 
-def _refusal(status: int | None, detail: str | None = None) -> Refusal:
-    return Refusal("token endpoint", status=status, detail=detail)
+def _context(status: int | None, detail: str | None = None) -> RequestContext:
+    return RequestContext("token endpoint", status=status, detail=detail)
 
 
 def _signing_key(pem: str) -> tuple[RSAPrivateKey | EllipticCurvePrivateKey, str]:

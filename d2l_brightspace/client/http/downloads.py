@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests import PreparedRequest, Request, Response
 
-from d2l_brightspace.client.errors import ProtocolError, Refusal, ServiceUnavailable
+from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
 from d2l_brightspace.client.routes import Route
 from d2l_brightspace.client.sending.response_policy import (
     Accept,
@@ -41,7 +41,7 @@ class Downloads:
 
     def fetch(self, link: str, target: Path, route: Route, *, size: int = 0) -> None:
         """As `BrightspaceSession.download`."""
-        where = Refusal(route.template)
+        where = RequestContext(route.template)
         patience, file = Patience(self._sender.limits, where), PartialFile(target, size)
         while True:
             before, sent = file.received, None
@@ -58,7 +58,7 @@ class Downloads:
 
     @contextmanager
     def _opened(
-        self, link: str, file: PartialFile, route: Route, where: Refusal
+        self, link: str, file: PartialFile, route: Route, where: RequestContext
     ) -> Iterator[tuple[PreparedRequest, Response, Iterator[bytes]]]:
         """Ask for a file and follow redirects, also to other hosts."""
         base = self._sender.base_url
@@ -78,7 +78,9 @@ class Downloads:
             link, base = response.headers["Location"], request.url or ""
         raise ProtocolError(f"More than {MOST_REDIRECTS} redirects", where)
 
-    def _wanted(self, link: str, base: str, file: PartialFile, where: Refusal) -> PreparedRequest:
+    def _wanted(
+        self, link: str, base: str, file: PartialFile, where: RequestContext
+    ) -> PreparedRequest:
         """The request for a part of a file, with no credential on it."""
         try:
             url = urljoin(base, link)
@@ -96,7 +98,7 @@ class Downloads:
         chunks: Iterator[bytes],
         file: PartialFile,
         route: Route,
-        where: Refusal,
+        where: RequestContext,
     ) -> Verdict:
         if response.status_code in (200, 206):
             if "html" in response.headers.get("Content-Type", "").lower():

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from requests import PreparedRequest, Request, Response
 
-from d2l_brightspace.client.errors import BrightspaceError, NotFound, ProtocolError, Refusal
+from d2l_brightspace.client.errors import BrightspaceError, NotFound, ProtocolError, RequestContext
 from d2l_brightspace.client.routes import Route
 from d2l_brightspace.client.sending.sender import Sender
 
@@ -27,7 +27,7 @@ _ROWS_OF_A_TABLE = 1_000
 class PageResponse(Response):
     """An answer whose `json()` is the `Page` that was made of its body."""
 
-    def __init__(self, page: Page, url: str, where: Refusal) -> None:
+    def __init__(self, page: Page, url: str, where: RequestContext) -> None:
         super().__init__()
         self.status_code = 200
         self.url = url
@@ -51,7 +51,9 @@ class Lists:
         self._sender = sender
         self._prepare = prepare
 
-    def next_part(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
+    def next_part(
+        self, request: PreparedRequest, route: Route, where: RequestContext
+    ) -> PageResponse:
         """Read the next part of a list: windows of time side by side, or page after page."""
         if route.range is None or _parameter(request, "bookmark"):
             return self.read(request, route, where, _ROWS_AT_ONCE)
@@ -78,7 +80,7 @@ class Lists:
         windows: list[PreparedRequest],
         rest: PreparedRequest | None,
         route: Route,
-        where: Refusal,
+        where: RequestContext,
     ) -> PageResponse:
         with ThreadPoolExecutor(len(windows)) as pool:
             read = [
@@ -95,7 +97,7 @@ class Lists:
         self,
         request: PreparedRequest,
         route: Route,
-        where: Refusal,
+        where: RequestContext,
         at_least: float = inf,
         first: PageResponse | None = None,
         *,
@@ -138,7 +140,7 @@ class Lists:
             page.table = route.join([*parts, route.tabulated(rows, where)])
         return response
 
-    def _page(self, request: PreparedRequest, route: Route, where: Refusal) -> PageResponse:
+    def _page(self, request: PreparedRequest, route: Route, where: RequestContext) -> PageResponse:
         url = request.url or ""
         try:
             body, url = self._sender.ask(request, route, where)
@@ -166,5 +168,5 @@ def _with_parameters(
 
 def _bookmark_may_be_lost(url: str, error: BrightspaceError) -> bool:
     # `basic/apicall`, "Missing bookmarks": a call fails when the bookmarked item was deleted
-    status = error.refusal.status if error.refusal else None
+    status = error.context.status if error.context else None
     return status in (400, 404) and "bookmark=" in urlsplit(url).query

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, Refusal
+from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, RequestContext
 
 Envelope = Literal["bookmark", "object_list", "array", "object"]
 
@@ -62,7 +62,7 @@ class Page(dict[str, Any]):
         self.pages = 1
 
 
-def read_page(body: Any, expected: Envelope | None, where: Refusal) -> Page:
+def read_page(body: Any, expected: Envelope | None, where: RequestContext) -> Page:
     """Recognise the envelope of a decoded body.
 
     Args:
@@ -84,7 +84,7 @@ def read_page(body: Any, expected: Envelope | None, where: Refusal) -> Page:
     return page
 
 
-def _recognise(body: Any, where: Refusal) -> Page:
+def _recognise(body: Any, where: RequestContext) -> Page:
     if isinstance(body, list):
         return Page(_rows(body, "the array", where), "array")
     if not isinstance(body, dict):
@@ -96,7 +96,7 @@ def _recognise(body: Any, where: Refusal) -> Page:
     return Page([body], "object")
 
 
-def _paged_result_set(body: dict[str, Any], where: Refusal) -> Page:
+def _paged_result_set(body: dict[str, Any], where: RequestContext) -> Page:
     paging = body.get("PagingInfo")
     has_more = paging.get("HasMoreItems") if isinstance(paging, dict) else None
     if isinstance(has_more, str) and has_more.lower() in ("true", "false"):
@@ -112,7 +112,7 @@ def _paged_result_set(body: dict[str, Any], where: Refusal) -> Page:
     )
 
 
-def _object_list_page(body: dict[str, Any], where: Refusal) -> Page:
+def _object_list_page(body: dict[str, Any], where: RequestContext) -> Page:
     next_url = body.get("Next")
     if next_url is not None and not isinstance(next_url, str):
         raise ProtocolError("Next is no link", where)
@@ -124,7 +124,7 @@ def _object_list_page(body: dict[str, Any], where: Refusal) -> Page:
     )
 
 
-def _rows(value: Any, name: str, where: Refusal) -> list[Any]:
+def _rows(value: Any, name: str, where: RequestContext) -> list[Any]:
     if not isinstance(value, list):
         raise ProtocolError(f"{name} is {type(value).__name__}, not a list", where)
     strangers = sum(not isinstance(row, dict) for row in value)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from requests import Request, Response
 
-from d2l_brightspace.client.errors import ProtocolError, Refusal
+from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.http.transport import within_origin
 from d2l_brightspace.client.limits import Limits
 
@@ -94,7 +94,7 @@ class _EnvelopePaginator(BasePaginator):
             self._advance(request)
 
     def _next_step(
-        self, page: Page, response: Response, where: Refusal
+        self, page: Page, response: Response, where: RequestContext
     ) -> Callable[[Request], None]:
         if page.envelope == "object_list":
             return _follow(self._next_url(str(page.next_url), response, where))
@@ -103,7 +103,7 @@ class _EnvelopePaginator(BasePaginator):
         self._visit(page.bookmark, where)
         return _turn_to(page.bookmark)
 
-    def _next_url(self, link: str, response: Response, where: Refusal) -> str:
+    def _next_url(self, link: str, response: Response, where: RequestContext) -> str:
         url = within_origin(link, response.url)
         if url is None:
             raise ProtocolError(
@@ -115,12 +115,12 @@ class _EnvelopePaginator(BasePaginator):
             raise ProtocolError("Next leads to the page it stands on", where)
         return url
 
-    def _visit(self, step: str, where: Refusal) -> None:
+    def _visit(self, step: str, where: RequestContext) -> None:
         if step in self._visited:
             raise ProtocolError("The list goes round in a circle: a bookmark came twice", where)
         self._visited.add(step)
 
-    def _check_progress(self, page: Page, where: Refusal) -> None:
+    def _check_progress(self, page: Page, where: RequestContext) -> None:
         self._pages += page.pages
         if self._pages >= self._max_pages:
             raise ProtocolError(
@@ -148,7 +148,7 @@ class _EnvelopePaginator(BasePaginator):
             known = [row for row in self._fallbacks + rows if row != page.bookmark]
             self._fallbacks = known[-_FALLBACK_ROWS:]
 
-    def _recover(self, where: Refusal) -> None:
+    def _recover(self, where: RequestContext) -> None:
         # `basic/apicall`, "Missing bookmarks": an item that a bookmark stands on may be deleted;
         # where the bookmark is a known property any other row's will do, else begin again
         if self._fallbacks:
@@ -206,12 +206,12 @@ def _page_of(response: Response, expected: Envelope) -> Page:
     return body if isinstance(body, Page) else read_page(body, expected, _where(response))
 
 
-def _where(response: Response) -> Refusal:
-    known: Refusal | None = getattr(response, "where", None)
-    return known or Refusal(urlsplit(response.url or "").path, status=response.status_code)
+def _where(response: Response) -> RequestContext:
+    known: RequestContext | None = getattr(response, "where", None)
+    return known or RequestContext(urlsplit(response.url or "").path, status=response.status_code)
 
 
-def _check_selector(page: Page, data: list[Any] | None, where: Refusal) -> None:
+def _check_selector(page: Page, data: list[Any] | None, where: RequestContext) -> None:
     if data is None or data == page.rows or (len(data) == 1 and data[0] is page):
         return
     raise ProtocolError(

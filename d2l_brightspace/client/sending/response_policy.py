@@ -23,7 +23,7 @@ from d2l_brightspace.client.errors import (
     OutcomeUnknown,
     PermissionDenied,
     ProtocolError,
-    Refusal,
+    RequestContext,
     ServiceUnavailable,
 )
 from d2l_brightspace.client.json_codec import decode
@@ -80,7 +80,7 @@ Verdict = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
 
 
 def judge(  # noqa: PLR0911  # a table of status codes
-    response: Response, where: Refusal, scope: str | None = None
+    response: Response, where: RequestContext, scope: str | None = None
 ) -> Verdict:
     """Decide what to do with an answer.
 
@@ -129,17 +129,17 @@ def judge_once(verdict: Verdict) -> Verdict:
 
 
 def _refused(error: BrightspaceError) -> bool:
-    status = error.refusal.status if error.refusal else None
+    status = error.context.status if error.context else None
     return status is not None and 400 <= status < 500
 
 
 def _unknown(error: BrightspaceError) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"It was sent, but whether it took effect is not known. {error.message}", error.refusal
+        f"It was sent, but whether it took effect is not known. {error.message}", error.context
     )
 
 
-def _accept(response: Response, where: Refusal) -> Verdict:
+def _accept(response: Response, where: RequestContext) -> Verdict:
     content_type = response.headers.get("Content-Type", "").lower()
     body = response.content
     if not body.strip():
@@ -161,7 +161,7 @@ def _accept(response: Response, where: Refusal) -> Verdict:
         return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))
 
 
-def _forbidden(response: Response, where: Refusal, scope: str | None) -> Verdict:
+def _forbidden(response: Response, where: RequestContext, scope: str | None) -> Verdict:
     text = response.text[:_READ_CHARACTERS]
     if skew := _OUT_OF_RANGE.search(text):
         return CorrectClock(
@@ -183,7 +183,7 @@ def _forbidden(response: Response, where: Refusal, scope: str | None) -> Verdict
     return Fail(PermissionDenied(_what_is_missing(where, scope), where))
 
 
-def _what_is_missing(where: Refusal, scope: str | None) -> str:
+def _what_is_missing(where: RequestContext, scope: str | None) -> str:
     permission = _SECURITY_VARIABLE.search(where.detail or "")
     if permission:
         return f"The caller's role lacks the permission {permission[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from d2l_brightspace.client.errors import BrightspaceError, RateLimited, Refusal
+from d2l_brightspace.client.errors import BrightspaceError, RateLimited, RequestContext
 from d2l_brightspace.client.limits import Limits
 
 from .response_policy import Retry
@@ -15,7 +15,7 @@ _RESTS = 30
 class Patience:
     """How often and how long one request has been tried."""
 
-    def __init__(self, limits: Limits, where: Refusal) -> None:
+    def __init__(self, limits: Limits, where: RequestContext) -> None:
         self._limits = limits
         self._where = where
         self._attempts = 0

@@ -14,7 +14,7 @@ import requests
 from requests import PreparedRequest, Response
 
 from d2l_brightspace.client.auth.credentials import Authenticator
-from d2l_brightspace.client.errors import ProtocolError, Refusal, ServiceUnavailable
+from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
 from d2l_brightspace.client.http.transport import (
     OversizedBody,
     Transport,
@@ -71,7 +71,7 @@ class Sender:
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
 
-    def ask(self, request: PreparedRequest, route: Route, where: Refusal) -> tuple[Any, str]:
+    def ask(self, request: PreparedRequest, route: Route, where: RequestContext) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL.
 
         Raises:
@@ -119,7 +119,7 @@ class Sender:
             raise verdict.error
 
     def _walk(
-        self, request: PreparedRequest, route: Route, where: Refusal
+        self, request: PreparedRequest, route: Route, where: RequestContext
     ) -> tuple[PreparedRequest, Response]:
         """Send a request and follow redirects within the origin, with credentials anew each."""
         url = request.url or ""
@@ -156,7 +156,7 @@ class Sender:
         if within_origin(url, self.base_url) is None:
             raise ProtocolError(
                 "The link leads to another host or scheme, where credentials are not sent",
-                Refusal(route.template),
+                RequestContext(route.template),
             )
         ready = request.copy()
         ready.hooks = requests.hooks.default_hooks()
