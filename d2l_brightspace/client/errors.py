@@ -16,12 +16,12 @@ class RequestContext:
     route: str
     """Route template, such as `lp/(version)/courses/(orgUnitId)`; never a URL."""
     org_unit_id: int | None = None
-    parent_key: str | None = None
-    """Keys below the org unit that the route is about, such as `QuizId=7`."""
     status: int | None = None
     """HTTP status, None where no answer arrived."""
     detail: str | None = None
     """Brightspace's own `title` and `detail` (`res/apiprop`, ProblemDetails)."""
+    parent_key: str | None = None
+    """Keys below the org unit that the route is about, such as `QuizId=7`."""
 
 
 class BrightspaceError(Exception):
