@@ -86,6 +86,10 @@ class ProtocolError(BrightspaceError):
     """Brightspace broke its own contract: a loop, a missing envelope, HTML in place of JSON."""
 
 
+SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
+"""Answers that cost one list its rows, and not everybody else theirs."""
+
+
 def describe(context: RequestContext) -> str:
     """One line that says where an error happened."""
     parts = [context.route]

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
+from urllib.parse import quote, urlencode
 
 from dlt.common.schema.typing import TColumnSchema, TTableReference
 
@@ -112,6 +113,20 @@ class Endpoint:
         """The path as D2L's route table writes it, for messages."""
         return _PLACEHOLDER.sub(lambda name: f"({_as_parameter(name[1])})", self.versioned_path)
 
+    def url(self, keys: Mapping[str, Any], params: Mapping[str, str | int] | None = None) -> str:
+        """Path and query of a list, with `(version)` where the version goes.
+
+        Args:
+            keys: Values of the parent's columns.
+            params: Query parameters besides those of the declaration.
+        """
+        query = {**self.params, **(params or {})}
+        if self.page_size is not None:
+            query = {self.page_size.param: self.page_size.rows, "pageNumber": 1, **query}
+        path = _filled(self.versioned_path, keys)
+        filled = {name: _filled(str(value), keys) for name, value in query.items()}
+        return f"{path}?{urlencode(filled)}" if query else path
+
 
 def to(
     table: str, *same: str, label: str, one_to_one: bool = False, **columns: str
@@ -141,6 +156,12 @@ def ancestors(endpoint: Endpoint, endpoints: Mapping[str, Endpoint]) -> Iterable
         yield endpoint
 
 
+def _filled(template: str, keys: Mapping[str, Any]) -> str:
+    for name, value in keys.items():
+        template = template.replace(f"{{{name}}}", quote(str(value), safe=","))
+    return template
+
+
 def _as_parameter(column: str) -> str:
     """`org_unit_id` and `QuizId` as D2L's route tables have them: `orgUnitId`, `quizId`."""
     head, *words = column.split("_")
@@ -149,4 +170,3 @@ def _as_parameter(column: str) -> str:
 
 _PRODUCTS = ("lp", "le", "bas", "ep")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-Columns = Mapping[str, Any]

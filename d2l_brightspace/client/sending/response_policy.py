@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -80,7 +80,10 @@ Verdict = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
 
 
 def judge(  # noqa: PLR0911  # a table of status codes
-    response: Response, where: RequestContext, scope: str | None = None
+    response: Response,
+    where: RequestContext,
+    scope: str | None = None,
+    parse: Callable[[bytes], Any] = decode,
 ) -> Verdict:
     """Decide what to do with an answer.
 
@@ -88,13 +91,14 @@ def judge(  # noqa: PLR0911  # a table of status codes
         response: The answer with its body; redirects have been followed.
         where: Route and org unit, for the error text.
         scope: OAuth scope that the route asks for, where known.
+        parse: Makes of a body what is asked for.
     """
     status = response.status_code
     where = replace(where, status=status, detail=_detail(response))
     if status == 429:
         return Wait(_seconds_to_wait(response))
     if 200 <= status < 300:
-        return _accept(response, replace(where, detail=None))
+        return _accept(response, replace(where, detail=None), parse)
     if status == 401:
         return RenewCredential(
             AuthenticationError("Brightspace does not accept the token; log in again", where)
@@ -139,7 +143,7 @@ def _unknown(error: BrightspaceError) -> OutcomeUnknown:
     )
 
 
-def _accept(response: Response, where: RequestContext) -> Verdict:
+def _accept(response: Response, where: RequestContext, parse: Callable[[bytes], Any]) -> Verdict:
     content_type = response.headers.get("Content-Type", "").lower()
     body = response.content
     if not body.strip():
@@ -155,7 +159,7 @@ def _accept(response: Response, where: RequestContext) -> Verdict:
     if content_type and "json" not in content_type:
         return Fail(ProtocolError(f"The answer is {content_type.split(';')[0]}, not JSON", where))
     try:
-        return Accept(decode(body))
+        return Accept(parse(body))
     except (ValueError, RecursionError):
         # an answer cut short looks like this, so another try may bring it whole
         return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))

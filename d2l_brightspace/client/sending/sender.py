@@ -71,12 +71,16 @@ class Sender:
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
 
-    def ask(self, request: PreparedRequest, route: Route, where: RequestContext) -> tuple[Any, str]:
+    def ask(
+        self, request: PreparedRequest | str, route: Route, where: RequestContext
+    ) -> tuple[Any, str]:
         """Send until there is an answer to take; gives its body and its URL.
 
         Raises:
             BrightspaceError: If there is none to take.
         """
+        if isinstance(request, str):
+            request = requests.Request("GET", request).prepare()
         patience = Patience(self.limits, where)
         # may ask Brightspace itself, so not within a turn
         request = self.with_version(request)
@@ -86,7 +90,7 @@ class Sender:
                 with self.pacer.turn(costs=not route.anonymous) as learn:
                     sent, response = self._walk(request, route, where)
                     learn(response)
-                verdict = judge(response, where, route.scope)
+                verdict = judge(response, where, route.scope, route.parse)
             except TransportFailure as failure:
                 error = ServiceUnavailable(f"No answer: {failure.reason}", where)
                 verdict = Retry(error, failure.delivered)
@@ -164,6 +168,13 @@ class Sender:
         if not route.anonymous:
             self._authenticator.authenticate(ready)
         return ready
+
+    def versioned(self, url: str) -> str:
+        """A URL with a version in place of `(version)`; may send the request for versions."""
+        head, placeholder, tail = url.partition(VERSION)
+        if not placeholder:
+            return url
+        return head + self._spoken_version(head.rstrip("/").rsplit("/", 1)[1]) + tail
 
     def with_version(self, request: PreparedRequest) -> PreparedRequest:
         """The request with a version in place of `(version)`."""
