@@ -15,7 +15,7 @@ from .endpoints import ENDPOINTS
 from .endpoints.logs import LOG_MESSAGES
 from .extract.arrow import Part, Tabulator, import_pandas_if_installed
 from .extract.parents import CourseOfferings
-from .extract.resources import Reader, table_hints
+from .extract.resources import Reader, table_hints, with_lineage
 from .extract.skipped import SKIPPED_REQUESTS
 from .settings import (
     SECTION,
@@ -110,7 +110,7 @@ def log_message(
     def log_messages() -> Iterator[Any]:
         # the slash is part of the route (`res/apiprop`, "Logging")
         block = session.get_json(f"lp/(version)/logging/{message_id}/{traces}", scope="core:*:*")
-        yield tabulate([Part([block])]).table
+        yield with_lineage(tabulate([Part([block])]).table, LOG_MESSAGES.name)
 
     return log_messages
 

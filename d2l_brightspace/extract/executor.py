@@ -434,16 +434,18 @@ class Run:
         free = self._session.limits.requests_in_flight - len(self._threads) + self._idle
         if not since.until or task.node.demand.units or free < 1 or self._continued:
             return
-        for start, end in window.split(free):
-            params = {**task.node.demand.params, since.param: start}
-            if end is not None:
-                params[since.until] = utc(end)
-            other = self._list(task.node, task.keys, task.units, params=params)
-            other.window = TimeWindow(window.field, end)
-            self._open(task.node, task.units)
-            self._continue(other)
-        if window.end is not None:
-            task.reader.end_at(**{since.until: utc(window.end)})
+        later = window.split()
+        if later is None or window.end is None:
+            return
+        start, rest = later
+        params = {**task.node.demand.params, since.param: start}
+        if rest.end is not None:
+            params[since.until] = utc(rest.end)
+        other = self._list(task.node, task.keys, task.units, params=params)
+        other.window = rest
+        self._open(task.node, task.units)
+        self._continue(other)
+        task.reader.end_at(**{since.until: utc(window.end)})
 
     # -- children --------------------------------------------------------------------------------
 

@@ -182,7 +182,7 @@ class _Output:
             emptied = self._batch.emptied([u for u in units if self._batch.is_emptied(u)])
             if emptied is not None:
                 self._is_empty = False
-                yield pipes.past_steps(self._with_lineage(emptied))
+                yield pipes.past_steps(with_lineage(emptied, self._handles.table))
 
     def _failure(self) -> BrightspaceError | None:
         node = self._node
@@ -207,20 +207,10 @@ class _Output:
         if not table.num_rows and pipes.known_table(self._handles.table):
             # dlt's `Incremental` with a lag stumbles over an empty table before others
             return
-        yield self._with_lineage(table)
+        yield with_lineage(table, self._handles.table)
 
     def _json_columns(self, table: pa.Table) -> list[str]:
         return [name for name in self._tabulate.json_columns if name in table.schema.names]
-
-    def _with_lineage(self, table: pa.Table) -> pa.Table:
-        load_id = pipes.current_load_id()
-        if load_id is None:
-            return table
-        known = pipes.known_table(self._handles.table)
-        if known is not None and "_dlt_id" in known["columns"]:
-            # an earlier run had dict rows, for which dlt made this column
-            table = _with_ids(table)
-        return add_constant(table, "_dlt_load_id", load_id, pa.string())
 
 
 def table_hints(endpoint: Endpoint) -> dict[str, Any]:
@@ -243,6 +233,18 @@ def table_hints(endpoint: Endpoint) -> dict[str, Any]:
         }
         hints["columns"][DELETED] = _DELETED_COLUMN
     return hints
+
+
+def with_lineage(table: pa.Table, table_name: str) -> pa.Table:
+    """A table with dlt's own columns, which dlt adds to rows and not to Arrow tables."""
+    load_id = pipes.current_load_id()
+    if load_id is None:
+        return table
+    known = pipes.known_table(table_name)
+    if known is not None and "_dlt_id" in known["columns"]:
+        # an earlier run had dict rows, for which dlt made this column
+        table = _with_ids(table)
+    return add_constant(table, "_dlt_load_id", load_id, pa.string())
 
 
 def _settled(table: pa.Table, table_name: str) -> pa.Table:

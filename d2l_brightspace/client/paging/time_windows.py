@@ -17,8 +17,9 @@ from .pages import value_of
 
 _SEAM = timedelta(milliseconds=1)
 _SHORTEST = timedelta(seconds=2)
-_PAGES_WORTH_A_WINDOW = 4
+_PAGES_WORTH_A_WINDOW = 10
 """Each window ends with a page that is not full, so fewer would cost more than they save."""
+_PAGES_TO_GUESS_BY = 2
 
 
 @dataclass
@@ -35,7 +36,7 @@ class TimeWindow:
     _first: datetime | None = None
     _last: datetime | None = None
     _rows: int = 0
-    _page_rows: int = 0
+    _pages: int = 0
 
     def note(self, rows: Sequence[Any]) -> None:
         """Take notice of a page that was read."""
@@ -45,31 +46,32 @@ class TimeWindow:
         self._first = self._first or min(times)
         self._last = max(times)
         self._rows += len(rows)
-        self._page_rows = max(self._page_rows, len(rows))
+        self._pages += 1
 
-    def split(self, idle: int) -> list[tuple[str, datetime | None]]:
-        """Cut off what can be read by others; gives start and end of each new window.
+    def split(self) -> tuple[str, TimeWindow] | None:
+        """Cut off the later half of what is left; None if it is so short that it is not worth it.
 
         Neighbours share two milliseconds, so that no row at a seam is lost, whether Brightspace
         takes the ends in or leaves them out; the rows read twice are merged by their key.
 
-        Args:
-            idle: How many others have nothing to do.
+        Returns:
+            Start of the new window, and the window.
         """
         if self._first is None or self._last is None or self._last <= self._first:
-            return []
+            return None
         left = (self.end or datetime.now(timezone.utc)) - self._last
-        if left < _SHORTEST:
-            return []
         # a guess from how far these pages reach; a wrong one costs speed, not rows
-        pages_left = self._rows * (left / (self._last - self._first)) / self._page_rows
-        count = min(int(pages_left / _PAGES_WORTH_A_WINDOW), idle + 1, int(left / _SHORTEST))
-        if count < 2:
-            return []
-        edges = [self._last + left * number / count for number in range(1, count)]
-        ends = [*(edge + _SEAM for edge in edges[1:]), self.end]
-        self.end = edges[0] + _SEAM
-        return [(utc(edge - _SEAM), end) for edge, end in zip(edges, ends, strict=True)]
+        pages_left = self._pages * (left / (self._last - self._first))
+        if (
+            left < _SHORTEST
+            or self._pages < _PAGES_TO_GUESS_BY
+            or pages_left < _PAGES_WORTH_A_WINDOW
+        ):
+            return None
+        middle = self._last + left / 2
+        later = TimeWindow(self.field, self.end)
+        self.end = middle + _SEAM
+        return utc(middle - _SEAM), later
 
 
 def utc(moment: datetime) -> str:
