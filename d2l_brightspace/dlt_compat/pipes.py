@@ -7,16 +7,17 @@ steps: a record of something skipped is none of the rows that a filter is about.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import dlt
 from dlt.common.schema.typing import TTableSchema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
+from dlt.common.time import ensure_pendulum_datetime
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
-from dlt.extract.items import ResolvablePipeItem
+from dlt.extract.items import DataItemWithMeta, ResolvablePipeItem
 from dlt.extract.items_transform import LimitItem, MetricsItem
 from dlt.extract.state import get_current_pipe
 
@@ -63,8 +64,30 @@ def limit() -> tuple[int | None, bool] | None:
     return None
 
 
-def incremental() -> Incremental[Any] | None:
-    """The running generator's incremental, bound to its state."""
+def incremental(timestamps: Container[str]) -> Incremental[Any] | None:
+    """The running generator's incremental, bound to its state.
+
+    Args:
+        timestamps: Columns that hold timestamps: dlt compares them with no text, so texts that
+            bound such a column become timestamps.
+    """
+    found = _incremental()
+    if found is not None and found.cursor_path in timestamps:
+        _with_times(found)
+    return found
+
+
+def _with_times(cursor: Incremental[Any]) -> None:
+    for name in ("initial_value", "start_value", "end_value", "_cached_state_start_value"):
+        if isinstance(getattr(cursor, name, None), str):
+            setattr(cursor, name, ensure_pendulum_datetime(getattr(cursor, name)))
+    state: Any = cursor._cached_state or {}
+    for name in ("initial_value", "last_value"):
+        if isinstance(state.get(name), str):
+            state[name] = ensure_pendulum_datetime(state[name])
+
+
+def _incremental() -> Incremental[Any] | None:
     pipe: Any = get_current_pipe()
     for step in list(pipe)[1:]:
         inner = step.incremental if isinstance(step, IncrementalResourceWrapper) else step
@@ -90,8 +113,9 @@ def past_steps(item: Any, table_name: str | None = None) -> Any:
     pipe: Any = get_current_pipe()
     meta = None
     if table_name is not None:
-        marked = dlt.mark.with_table_name(item, table_name)
-        item, meta = marked.data, marked.meta
+        item = dlt.mark.with_table_name(item, table_name)
+    if isinstance(item, DataItemWithMeta):
+        item, meta = item.data, item.meta
     return ResolvablePipeItem(item, len(pipe) - 1, pipe, meta)
 
 

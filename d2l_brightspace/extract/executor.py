@@ -104,6 +104,14 @@ class Node:
         """Whether one more list of it is wanted, for itself or for its children."""
         return self.may_start() or any(child.is_needed() for child in self.children)
 
+    def may_start_later(self) -> bool:
+        """Whether one more unit is wanted if one of those that were begun is skipped."""
+        return self.demand.units is not None and any(
+            one.is_taking and one.failure is None and one.loaded < one.demand.units
+            for one in (self, *self.descendants)
+            if one.demand.units is not None
+        )
+
     def is_read(self) -> bool:
         """Whether anybody takes what its lists bring."""
         return self.is_taking or any(child.is_read() for child in self.children)
@@ -140,7 +148,7 @@ class _Expansion:
 
     node: Node
     units: Mapping[Node, Unit]
-    lists: Iterator[_List]
+    lists: Iterator[_List | None]
 
 
 class Run:
@@ -201,7 +209,7 @@ class Run:
                 node.descendants = [*_below(node)]
             roots = [node for node in self._nodes.values() if node.endpoint is None]
             roots += [n for n in self._nodes.values() if n.endpoint and n.endpoint.parent is None]
-            for root in roots:
+            for root in filter(Node.is_needed, roots):
                 task: _List | _Courses = (
                     _Courses(root, self._courses.pages())
                     if root.endpoint is None
@@ -341,15 +349,15 @@ class Run:
             if task.node.is_read():
                 return task
             self._close(task.node, task.units if isinstance(task, _List) else {})
-        while self._expansions:
-            expansion = self._expansions[-1]
-            found = next(expansion.lists, None)
-            if found is not None:
-                return found
-            # by identity: making the lists may have pushed none, but tasks run meanwhile
-            self._expansions.remove(expansion)
-            self._close_below(expansion.node, expansion.units)
-        return None
+        for expansion in self._expansions[::-1]:
+            for found in expansion.lists:
+                if found is not None:
+                    return found
+                break  # not before it is known what comes of lists that were begun
+            else:
+                self._expansions.remove(expansion)
+                self._close_below(expansion.node, expansion.units)
+        return self._next_task() if self._continued else None
 
     def _do(self, task: _List | _Courses) -> None:
         if isinstance(task, _Courses):
@@ -457,8 +465,12 @@ class Run:
 
     def _lists_below(
         self, node: Node, rows: Iterable[Keys], units: Mapping[Node, Unit]
-    ) -> Iterator[_List]:
+    ) -> Iterator[_List | None]:
         for keys in rows:
+            while not any(child.is_needed() for child in node.children):
+                if not any(child.may_start_later() for child in node.children):
+                    return
+                yield None
             needed = [child for child in node.children if child.is_needed()]
             for child in needed:
                 if child.endpoint is not None and child.endpoint.parents_per_request > 1:
@@ -541,6 +553,8 @@ class Run:
                 unit.open_lists -= 1
                 if not unit.open_lists:
                     self._complete(one, unit)
+            if one.demand.units is not None:
+                self._work.notify_all()
             if not one.open_lists:
                 if one.gathered_keys and one.is_taking:
                     self._continue(self._gathered(one))
@@ -575,6 +589,7 @@ class Run:
     def _complete(self, node: Node, unit: Unit) -> None:
         if unit.errors:
             unit.clear()
+            node.started -= 1
         if not node.is_taking:
             return
         if unit.errors and not node.loaded:

@@ -53,7 +53,8 @@ def handles_of(endpoint: Endpoint) -> Handles:
     _check(endpoint, strategy)
     return Handles(
         as_rows=(
-            pipes.has_row_steps()
+            pipes.current_load_id() is None  # somebody iterates over the resource
+            or pipes.has_row_steps()
             or "name" not in schema
             or strategy == "scd2"
             or pipes.is_row_destination()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Generator, Iterator, Mapping
 from copy import deepcopy
@@ -28,6 +29,8 @@ from .parents import CourseOfferings
 from .skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from .undeclared import settle_undeclared
 from .units import Unit
+
+logger = logging.getLogger(__name__)
 
 
 class Reader:
@@ -87,6 +90,8 @@ class Reader:
             run = self._run = Run(self._session, self._courses, self._endpoints)
         node = run.join(endpoint, tabulate, handles.demand(self._params(endpoint, since)))
         output = _Output(endpoint, node, tabulate, handles)
+        if handles.as_rows:
+            yield from _room_for_ids(handles.table)
         # the other resources join before the first request
         yield None
         try:
@@ -100,9 +105,10 @@ class Reader:
 
     def _params(self, endpoint: Endpoint, since: datetime) -> dict[str, str]:
         params = {name: str(value) for name, value in self._parameters(endpoint.name).items()}
+        timestamps = [n for n, hint in endpoint.columns.items() if hint["data_type"] == "timestamp"]
+        incremental = pipes.incremental(timestamps)
         if endpoint.since is None:
             return params
-        incremental = pipes.incremental()
         start = since if incremental is None else incremental.start_value or since
         params[endpoint.since.param] = utc_milliseconds(start)
         if endpoint.since.until and incremental is not None and incremental.end_value is not None:
@@ -163,7 +169,10 @@ class _Output:
 
     def record(self, skips: list[Skip]) -> Iterator[Any]:
         """Rows of `skipped_requests`."""
-        if skips:
+        if skips and pipes.current_load_id() is None:
+            for skip in skips:
+                logger.warning("%s was skipped: %s", self._endpoint.name, skip.error)
+        elif skips:
             rows = [
                 skipped_request(self._endpoint.name, s.org_unit_id, s.error, s.rows_missing)
                 for s in skips
@@ -257,6 +266,14 @@ def _settled(table: pa.Table, table_name: str) -> pa.Table:
     # in the state, because two fields that want one column must not change places between runs
     names = dlt.current.resource_state().setdefault("undeclared_fields", {})
     return settle_undeclared(table, types, normalize, names)
+
+
+def _room_for_ids(table_name: str) -> Iterator[Any]:
+    """Let dlt add its column of ids for dict rows to a table that has rows without."""
+    known = pipes.known_table(table_name) if pipes.current_load_id() else None
+    if known is not None and "_dlt_id" not in known["columns"]:
+        hints = dlt.mark.make_hints(columns={"_dlt_id": {"data_type": "text", "nullable": True}})
+        yield pipes.past_steps(dlt.mark.with_hints([], hints))
 
 
 def _with_ids(table: pa.Table) -> pa.Table:
