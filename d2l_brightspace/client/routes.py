@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import ProtocolError, RequestContext
+from .json_codec import decode
 from .paging.pages import Envelope
 from .paging.time_windows import Range
 
@@ -27,6 +28,8 @@ class Route:
     range: Range | None = None
     once: bool = False
     """Whether its requests change something, and must not do so twice."""
+    parse: Callable[[bytes], Any] = decode
+    """Reads the body of a good answer; raises ValueError or RecursionError for what is no JSON."""
     tabulate: Callable[[list[Any], int | None], Any] = lambda rows, _: rows
     """Makes a table of rows of an org unit; raises ValueError for rows that cannot be in it."""
     join: Callable[[list[Any]], Any] = list

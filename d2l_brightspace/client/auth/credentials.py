@@ -16,9 +16,9 @@ import dlt
 from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
-from requests import PreparedRequest
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.http.messages import SignableRequest
 from d2l_brightspace.client.http.transport import Transport
 
 from .id_key import IdKeyAuthenticator
@@ -42,10 +42,10 @@ _PEM_EXAMPLE = (
 class Authenticator(Protocol):
     """Puts a credential on each request at the moment of sending; one per run, thread-safe."""
 
-    def authenticate(self, request: PreparedRequest) -> None:
+    def authenticate(self, request: SignableRequest) -> None:
         """Set the bearer or sign the URL of a request that is about to be sent."""
 
-    def renew(self, refused: PreparedRequest) -> bool:
+    def renew(self, refused: SignableRequest) -> bool:
         """After a 401: get a new credential; False if this scheme has no way to."""
 
     def learn_server_time(self, server_time: int) -> bool:
@@ -58,10 +58,10 @@ class _BearerAuthenticator:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def authenticate(self, request: PreparedRequest) -> None:
+    def authenticate(self, request: SignableRequest) -> None:
         request.headers["Authorization"] = f"Bearer {self._token}"
 
-    def renew(self, refused: PreparedRequest) -> bool:
+    def renew(self, refused: SignableRequest) -> bool:
         return False
 
     def learn_server_time(self, server_time: int) -> bool:

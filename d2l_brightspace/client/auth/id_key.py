@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import unquote_plus, urlencode, urlsplit
 
-from requests import PreparedRequest
+from d2l_brightspace.client.http.messages import SignableRequest
 
 _SIGNATURE_PARAMETERS = frozenset({"x_a", "x_b", "x_c", "x_d", "x_t"})
 # a skew is learned from whole seconds, so a smaller correction is noise
@@ -87,7 +87,7 @@ class IdKeyAuthenticator:
         self._skew = 0.0
         self._signed = threading.local()
 
-    def authenticate(self, request: PreparedRequest) -> None:
+    def authenticate(self, request: SignableRequest) -> None:
         """Replace the signature in the URL; all other parameters stay byte for byte."""
         skew = self._signed.skew = self._skew
         timestamp = round(self._clock() + skew)
@@ -95,7 +95,7 @@ class IdKeyAuthenticator:
         kept = [pair for pair in query.split("&") if pair and not _is_signature(pair)]
         request.url = f"{address}?{'&'.join([*kept, self._query(request, address, timestamp)])}"
 
-    def renew(self, refused: PreparedRequest) -> bool:
+    def renew(self, refused: SignableRequest) -> bool:
         """Nothing to renew: a refused user key takes a person to log in again."""
         return False
 
@@ -110,7 +110,7 @@ class IdKeyAuthenticator:
         self._skew = server_time - self._clock()
         return abs(self._skew - used) >= _SMALLEST_CORRECTION_SECONDS
 
-    def _query(self, request: PreparedRequest, address: str, timestamp: int) -> str:
+    def _query(self, request: SignableRequest, address: str, timestamp: int) -> str:
         method, path = request.method or "GET", urlsplit(address).path
         return urlencode(
             {
