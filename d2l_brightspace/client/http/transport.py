@@ -6,9 +6,10 @@ judges no status; it makes sure that an answer is complete before anybody looks 
 
 from __future__ import annotations
 
-import logging
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +22,7 @@ from d2l_brightspace.client.limits import Limits
 
 from .connections import OversizedBody, PoolAdapter, TimedAnswer, WholeAnswer, read_whole
 from .messages import Headers, HttpRequest, HttpResponse
+from .private_logs import private_logs
 from .uploads import FileUpload
 
 __all__ = ["OversizedBody", "Transport", "TransportFailure", "within_origin"]
@@ -68,7 +70,10 @@ class Transport:
         self._adapter = PoolAdapter(
             self._room, pool_connections=4, pool_maxsize=limits.requests_in_flight + 8
         )
-        logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
+        self._lock = threading.Lock()
+        self._logs = ExitStack()
+        # for a transport that nobody closes
+        weakref.finalize(self, self._logs.close)
         self._origins: dict[str, _Origin] = {}
         self._timeout = _timeout(limits.connect_seconds, limits.response_seconds)
 
@@ -99,9 +104,11 @@ class Transport:
             response.release_conn()
 
     def close(self) -> None:
-        """Close all connections."""
-        self._origins.clear()
-        self._adapter.close()
+        """Close all connections; the log of urllib3 is its own again."""
+        with self._lock:
+            self._origins.clear()
+            self._adapter.close()
+            self._logs.close()
 
     @contextmanager
     def streamed(self, request: HttpRequest) -> Iterator[tuple[HttpResponse, Iterator[bytes]]]:
@@ -184,7 +191,11 @@ class Transport:
         key = f"{scheme}://{place}"
         origin = self._origins.get(key)
         if origin is None:
-            origin = self._origins[key] = self._open(key)
+            with self._lock:
+                origin = self._origins.get(key) or self._open(key)
+                if not self._origins:
+                    self._logs.enter_context(private_logs())
+                self._origins[key] = origin
         return origin, f"{origin.prefix}/{path}"
 
     def _open(self, url: str) -> _Origin:
@@ -251,15 +262,6 @@ def _host(origin: str) -> str:
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     place = parts.netloc
     return place.removesuffix(default) if default else place
-
-
-def _without_query(record: logging.LogRecord) -> bool:
-    """Keep queries out of the log: an ID-Key signature is in there."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            one.partition("?")[0] if isinstance(one, str) else one for one in record.args
-        )
-    return True
 
 
 def within_origin(link: str, base: str) -> str | None:
