@@ -36,7 +36,7 @@ from d2l_brightspace.client.errors import (
     RequestContext,
 )
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse, SignableRequest
-from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
+from d2l_brightspace.client.http.transport import OversizedBody, SendsOne, TransportFailure
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -483,7 +483,7 @@ class TokenEndpoint:
     def __init__(
         self,
         url: str,
-        transport: Transport,
+        transport: SendsOne,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

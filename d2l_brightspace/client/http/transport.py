@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
@@ -25,7 +25,7 @@ from .messages import Headers, HttpRequest, HttpResponse
 from .private_logs import private_logs
 from .uploads import FileUpload
 
-__all__ = ["OversizedBody", "Transport", "TransportFailure", "within_origin"]
+__all__ = ["OversizedBody", "SendsOne", "Transport", "TransportFailure", "within_origin"]
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -55,6 +55,13 @@ class _Origin:
     """What goes before the path: the origin itself where a proxy is asked, else nothing."""
     is_short: bool
     """Whether its connections read a whole answer by themselves."""
+
+
+class SendsOne(Protocol):
+    """What does single exchanges; a transport does."""
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        """Send one request and read its answer whole."""
 
 
 class Transport:

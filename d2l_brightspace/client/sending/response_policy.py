@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from d2l_brightspace.client.auth.id_key import clock_told_by
 from d2l_brightspace.client.errors import (
     AuthenticationError,
     BrightspaceError,
@@ -169,9 +170,10 @@ def _accept(
 
 def _forbidden(response: HttpResponse, where: RequestContext, scope: str | None) -> Verdict:
     text = response.text[:_READ_CHARACTERS]
-    if skew := _OUT_OF_RANGE.search(text):
+    server_time = clock_told_by(text)
+    if server_time is not None:
         return CorrectClock(
-            int(skew[1]),
+            server_time,
             AuthenticationError(
                 "Brightspace's clock and this machine's differ; set this machine's clock", where
             ),
@@ -264,7 +266,6 @@ def _secrets_sent(request: SignableRequest | None) -> list[str]:
 
 
 _MARKUP = re.compile(rb"\s*<")
-_OUT_OF_RANGE = re.compile(r"Timestamp out of range\s*(\d+)", re.IGNORECASE)
 _INVALID_TOKEN = re.compile(r"^\W*(invalid token|token expired)", re.IGNORECASE)
 _SECURITY_VARIABLE = re.compile(r"securityVariableName:\s*([\w.]+)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
