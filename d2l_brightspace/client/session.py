@@ -27,7 +27,6 @@ from .versions import Versions
 
 Parts = Mapping[str, "int | str"]
 """Values of the placeholders in a path, by the names that D2L's route tables give them."""
-USER_AGENT = "d2l-brightspace (dlt source)"
 
 
 class BrightspaceSession:
@@ -225,7 +224,6 @@ def _filled(path: str, parts: Parts | None) -> str:
 
 def _prepare(request: Request) -> PreparedRequest:
     """Prepare a request without what a session would add of its own: `~/.netrc`, cookies."""
-    request.headers.setdefault("User-Agent", USER_AGENT)
     request.auth = _no_credential
     return request.prepare()
 
