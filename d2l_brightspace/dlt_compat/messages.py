@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import dlt
+from dlt.common import logger
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.exceptions import DltException
@@ -21,7 +25,7 @@ __all__ = [
     "PipelineStepFailed",
     "SqlClientNotAvailable",
     "causes",
-    "logger",
+    "filter_log",
     "resource_with_arrow_hints_kept",
     "table_of",
 ]
@@ -45,9 +49,23 @@ def table_of(error: LoadClientJobException) -> str:
     return str(error.job_id).partition(".")[0]
 
 
-def logger() -> logging.Logger:
-    """Where dlt logs: a filter on it sees every line."""
-    return logging.getLogger("dlt")
+@contextmanager
+def filter_log(*filters: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Put filters on what dlt logs, for a while; lines of others pass.
+
+    Relies on `dlt.common.logger.LOGGER` being the logger: it has the name of the workspace, or is
+    the root logger where that has handlers.
+    """
+
+    def let_pass(record: logging.LogRecord) -> bool:
+        return not record.pathname.startswith(_DLT) or all(each(record) for each in filters)
+
+    log = logger.LOGGER or logging.getLogger("dlt")
+    log.addFilter(let_pass)
+    try:
+        yield
+    finally:
+        log.removeFilter(let_pass)
 
 
 def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:
@@ -60,6 +78,7 @@ def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:
     return found["resource"] if found else None
 
 
+_DLT = str(Path(dlt.__file__).parent)
 _ARROW_HINTS_KEPT = re.compile(
     "In resource: (?P<resource>[^,]+), when merging arrow schema with dlt schema"
 )

@@ -15,15 +15,8 @@ from d2l_brightspace.dlt_compat import messages
 @contextmanager
 def quiet_log(source: DltSource) -> Iterator[None]:
     """Keep out of dlt's log what quotes rows, and what warns of what is meant so."""
-    filters = (_first_line_of_errors, _KnownArrowHints(source))
-    log = messages.logger()
-    for each in filters:
-        log.addFilter(each)
-    try:
+    with messages.filter_log(_first_line_of_errors, _KnownArrowHints(source)):
         yield
-    finally:
-        for each in filters:
-            log.removeFilter(each)
 
 
 class _KnownArrowHints:
