@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow as pa
 import pytest
 
 from d2l_brightspace.dlt_compat import packages
@@ -79,7 +80,7 @@ def test_a_copy_that_was_begun_is_told_from_one_that_was_not(
         begun.update(packages.begun_tables(pipeline, load_id))
         copy(job)
 
-    pipeline.extract(made_up(resource("users", [{"id": 1}])))
+    pipeline.extract(made_up(resource("users", [pa.table({"id": [1]})])))
     pipeline.normalize()
     (load_id,) = pipeline.list_normalized_load_packages()
     assert packages.begun_tables(pipeline, load_id) == set()
