@@ -59,16 +59,15 @@ def merge_in_transactions(pipeline: dlt.Pipeline) -> Iterator[None]:
     dlt does so only where a destination says `supports_transactions`, which those for DuckDB,
     Postgres, Snowflake and others leave open: a failed insert would leave the table without rows.
     """
-    if _leaves_transactions_open(pipeline):
-        with destinations.override_capabilities(pipeline, supports_transactions=True):
-            yield
-    else:
+    if pipeline.destination is None:
+        yield  # dlt itself says that it is missing
+        return
+    values = {"supports_transactions": True} if _leaves_transactions_open(pipeline) else {}
+    with destinations.private_destination(pipeline, **values):
         yield
 
 
 def _leaves_transactions_open(pipeline: dlt.Pipeline) -> bool:
-    if pipeline.destination is None:
-        return False
     known = destinations.capabilities(pipeline)
     return known.supports_ddl_transactions and known.supports_transactions is None
 

@@ -15,7 +15,7 @@ RELIED_ON = "dlt no longer does what d2l_brightspace.dlt_compat.destinations rel
 def test_capabilities_can_be_overridden_for_a_while(pipeline: dlt.Pipeline) -> None:
     original = pipeline.destination
     before = dict(original.caps_params), dict(original.config_params)
-    with destinations.override_capabilities(pipeline, supports_transactions=True):
+    with destinations.private_destination(pipeline, supports_transactions=True):
         known = destinations.capabilities(pipeline)
         assert known.supports_transactions is True, RELIED_ON + "`caps_params` come last"
         client = pipeline._get_destination_clients(dlt.Schema("any"))[0]
@@ -33,7 +33,7 @@ def test_a_destination_is_given_back_after_an_error(pipeline: dlt.Pipeline) -> N
     original = pipeline.destination
     with (
         pytest.raises(ZeroDivisionError),
-        destinations.override_capabilities(pipeline, supports_transactions=True),
+        destinations.private_destination(pipeline, supports_transactions=True),
     ):
         raise ZeroDivisionError
     assert pipeline.destination is original
@@ -58,7 +58,7 @@ def test_a_merge_asks_for_transactions_by_the_capability(
     monkeypatch.setattr(DuckDbSqlClient, "begin_transaction", begin_transaction)
     pipeline.run(users())
     without = len(begun)
-    with destinations.override_capabilities(pipeline, supports_transactions=True):
+    with destinations.private_destination(pipeline, supports_transactions=True):
         pipeline.run(users())
     assert len(begun) - without > without, RELIED_ON + "`supports_transactions` decides"
 
@@ -84,3 +84,41 @@ def test_names_are_quoted_as_the_destination_wants_them(pipeline: dlt.Pipeline) 
     with pipeline.sql_client() as client:
         assert destinations.qualified(client, "users") == '"d2l_brightspace_data"."users"'
         assert destinations.quoted(client, "id") == '"id"'
+
+
+def test_a_destination_finds_out_once_what_it_can_do(
+    pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.run([{"id": 1}], table_name="users")
+    kind = type(pipeline.destination)
+    naming = pipeline.default_schema.naming
+    asked = []
+    raw = kind._raw_capabilities
+
+    def _raw_capabilities(self: Any) -> Any:
+        asked.append(self)
+        return raw(self)
+
+    plain = [pipeline.destination.capabilities(naming=given) for given in (None, naming)]
+    monkeypatch.setattr(kind, "_raw_capabilities", _raw_capabilities)
+    with destinations.private_destination(pipeline):
+        for _ in range(3):
+            for given, expected in zip((None, naming), plain, strict=True):
+                known = pipeline.destination.capabilities(naming=given)
+                assert dict(known) == dict(expected)
+                # dlt changes what it is given
+                known.preferred_loader_file_format = "csv"
+    assert len(asked) == 2
+
+
+def test_both_kinds_of_naming_are_told_apart(pipeline: dlt.Pipeline) -> None:
+    from dlt.common.normalizers.naming import direct, snake_case
+
+    pipeline.destination = dlt.destinations.snowflake()
+    conventions = [snake_case.NamingConvention(), direct.NamingConvention()]
+    plain = [pipeline.destination.capabilities(naming=given) for given in conventions]
+    with destinations.private_destination(pipeline):
+        known = [pipeline.destination.capabilities(naming=given) for given in conventions]
+    assert [caps.has_case_sensitive_identifiers for caps in known] == [
+        caps.has_case_sensitive_identifiers for caps in plain
+    ]
