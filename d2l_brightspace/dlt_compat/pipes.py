@@ -11,7 +11,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 import dlt
-from dlt.common.schema.typing import TTableSchema
+from dlt.common.schema.typing import MERGE_DISPOSITION_HINTS, TTableSchema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.common.time import ensure_pendulum_datetime
@@ -136,6 +136,19 @@ def current_load_id() -> str | None:
         return dlt.current.load_package_state()["load_id"]
     except CurrentLoadPackageStateNotAvailable:
         return None
+
+
+def declare_distinct(table_name: str, *, distinct: bool) -> None:
+    """Say of the rows of this run whether their keys are distinct, so that a merge may rely on it.
+
+    dlt's hint `deduplicated` says so before the rows are known, and once given is not taken back.
+    """
+    if current_load_id() is None:
+        return
+    schema = dlt.current.source_schema()
+    table: Any = schema.tables.get(schema.naming.normalize_table_identifier(table_name))
+    if table is not None:
+        table[MERGE_DISPOSITION_HINTS["deduplicated"]] = distinct
 
 
 def known_table(table_name: str) -> TTableSchema | None:

@@ -32,6 +32,8 @@ class Handles:
     is_limited: bool
     replaces_units: bool
     """Whether dlt deletes the old rows of each unit that new ones came for."""
+    merges_by_key: bool
+    """Whether dlt deletes the old row of each key that a new one came for."""
     retires: bool
     """Whether dlt retires the rows that are not among those of a run."""
 
@@ -66,6 +68,9 @@ def handles_of(endpoint: Endpoint) -> Handles:
         is_limited=limit is not None,
         replaces_units=(
             endpoint.replaces is not None and disposition == "merge" and strategy == "delete-insert"
+        ),
+        merges_by_key=(
+            endpoint.replaces is None and disposition == "merge" and strategy == "delete-insert"
         ),
         retires=disposition == "merge" and strategy == "scd2",
     )

@@ -142,6 +142,7 @@ class _Output:
         self._handles = handles
         self._batch = Batcher(endpoint, tabulate, node.typed)
         self._is_empty = True
+        self._keys: list[pa.Table] = []
 
     def items(self, run: Run) -> Generator[Any, None, BrightspaceError | None]:
         """Tables or rows as they come, None where there is nothing yet.
@@ -165,6 +166,8 @@ class _Output:
         failure = self._failure()
         if failure is None and self._is_empty:
             yield from self._table(self._tabulate([]).table)
+        if self._handles.merges_by_key:
+            pipes.declare_distinct(self._handles.table, distinct=self._are_distinct())
         return failure
 
     def record(self, skips: list[Skip]) -> Iterator[Any]:
@@ -178,6 +181,13 @@ class _Output:
                 for s in skips
             ]
             yield pipes.past_steps(rows, str(SKIPPED_REQUESTS["table_name"]))
+
+    def _are_distinct(self) -> bool:
+        """Whether no key came twice, so that the destination need not look for duplicates."""
+        if not self._keys:
+            return False
+        keys = pa.concat_tables(self._keys)
+        return bool(keys.group_by(keys.column_names).aggregate([]).num_rows == keys.num_rows)
 
     def _group(self, units: list[Unit]) -> Iterator[Any]:
         table, skips = self._batch(units)
@@ -216,6 +226,8 @@ class _Output:
         if not table.num_rows and pipes.known_table(self._handles.table):
             # dlt's `Incremental` with a lag stumbles over an empty table before others
             return
+        if self._handles.merges_by_key:
+            self._keys.append(table.select(self._tabulate.keys))
         yield with_lineage(table, self._handles.table)
 
     def _json_columns(self, table: pa.Table) -> list[str]:
