@@ -60,6 +60,11 @@ class Demand:
     one_by_one: bool = False
     params: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether less than all may be wanted."""
+        return self.one_by_one or self.units is not None
+
 
 @dataclass(eq=False)
 class Node:
@@ -88,6 +93,11 @@ class Node:
     """Lists that may still bring rows, those of its parents included."""
     gathered_keys: list[Keys] = field(default_factory=list)
     parked: list[_List] = field(default_factory=list)
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is one list of the whole tenant, handed on as it comes."""
+        return self.endpoint is not None and self.endpoint.parent is None
 
     @property
     def is_finished(self) -> bool:
@@ -312,9 +322,10 @@ class Run:
             thread.start()
 
     def _work_on(self) -> None:
+        task: _List | _Courses | None = None
         while True:
             with self._lock:
-                task = self._next_task()
+                task = self._next_task(task)
                 while task is None:
                     if self._stopped or self._fatal is not None:
                         return
@@ -325,7 +336,7 @@ class Run:
                 if self._continued or self._expansions:
                     self._wake_another()
             try:
-                self._do(task)
+                task = self._do(task)
             except BaseException as error:  # noqa: BLE001  # handed to who waits for rows
                 with self._lock:
                     self._fatal = self._fatal or error
@@ -341,7 +352,10 @@ class Run:
             self._threads.append(thread)
             thread.start()
 
-    def _next_task(self) -> _List | _Courses | None:
+    def _next_task(self, begun: _List | _Courses | None = None) -> _List | _Courses | None:
+        """What to do next: the list that was begun, then those that wait, then new ones."""
+        if begun is not None:
+            self._continued.appendleft(begun)
         if self._stopped or self._fatal is not None or self._waiting_rows > _MOST_WAITING_ROWS:
             return None
         while self._continued:
@@ -359,21 +373,21 @@ class Run:
                 self._close_below(expansion.node, expansion.units)
         return self._next_task() if self._continued else None
 
-    def _do(self, task: _List | _Courses) -> None:
+    def _do(self, task: _List | _Courses) -> _List | _Courses | None:
+        """Read one page; gives the list again if it goes on."""
         if isinstance(task, _Courses):
-            self._find_courses(task)
-            return
+            return self._find_courses(task)
         try:
             page = task.reader.read()
             part = self._converted(task, page)
         except SKIPPABLE as error:
             with self._lock:
                 self._skip(task, error)
-            return
+            return None
         with self._lock:
-            self._take(task, page, part)
+            return self._take(task, page, part)
 
-    def _find_courses(self, task: _Courses) -> None:
+    def _find_courses(self, task: _Courses) -> _Courses | None:
         try:
             ids = next(task.pages, None)
         except SKIPPABLE as error:
@@ -381,13 +395,13 @@ class Run:
                 for node in task.node.descendants:
                     node.failure = node.failure or error
                 self._close(task.node, {})
-            return
+            return None
         with self._lock:
             if ids is None or not task.node.is_needed():
                 self._close(task.node, {})
-                return
+                return None
             self._expand(task.node, [{ORG_UNIT_ID: one} for one in ids], {})
-            self._continue(task)
+            return task
 
     def _converted(self, task: _List, page: Page) -> Part | Rows:
         part = Part(page.rows, _own_keys(task))
@@ -401,14 +415,14 @@ class Run:
         typed.learn(undeclared_fields(rows))
         return rows
 
-    def _take(self, task: _List, page: Page, part: Part | Rows) -> None:
+    def _take(self, task: _List, page: Page, part: Part | Rows) -> _List | None:
+        """Hand on what a page brought; gives the list if it goes on."""
         node = task.node
         if task.reader.begins_again:
             task.parts, task.rows = [], 0
         if node.children:
             self._expand(node, self._keys_of(task, page), task.units)
-        is_stream = node.endpoint is not None and node.endpoint.parent is None
-        if is_stream and node.is_taking:
+        if node.is_stream and node.is_taking:
             node.started += 1
             self._deliver(node, Unit(task.keys, [part], len(page.rows), is_stream=True))
         elif node in task.units:
@@ -416,14 +430,15 @@ class Run:
             task.rows += len(page.rows)
         if task.reader.done:
             self._end(task)
-            return
+            return None
         self._split(task, page)
-        if is_stream and node.demand.one_by_one and node.started > node.taken:
+        if node.is_stream and node.demand.one_by_one and node.started > node.taken:
             node.parked.append(task)
-        elif not is_stream or node.is_needed():
-            self._continue(task)
+        elif not node.is_stream or node.is_needed():
+            return task
         else:
             self._close(node, task.units)
+        return None
 
     def _end(self, task: _List) -> None:
         unit = task.units.get(task.node)
@@ -567,7 +582,7 @@ class Run:
         unit = task.units.get(node)
         if unit is not None:
             unit.errors.append(error)
-        elif node.endpoint is not None and node.endpoint.parent is None:
+        elif node.is_stream:
             # a list of the whole tenant is the table, and all that hangs from it
             for one in (node, *node.descendants):
                 one.failure = one.failure or error
@@ -616,8 +631,7 @@ class Run:
         return (
             node.ready_rows >= _BATCH_ROWS
             or not node.taken
-            or node.demand.one_by_one
-            or node.demand.units is not None
+            or node.demand.is_limited
             or self._waiting_rows > _MOST_WAITING_ROWS
         )
 
