@@ -40,8 +40,8 @@ from .settings import (
     checked_org_unit_ids,
     checked_start_date,
     resolve,
-    utc_milliseconds,
 )
+from .timestamps import utc_milliseconds
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=timezone.utc)
 """Start of the logs where no `start_date` is given: before any Brightspace."""

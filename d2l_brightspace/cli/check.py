@@ -16,7 +16,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.endpoints import ENDPOINTS, Endpoint
 from d2l_brightspace.extract.parents import CourseOfferings
-from d2l_brightspace.settings import utc_milliseconds
+from d2l_brightspace.timestamps import utc_milliseconds
 
 Outcome = Literal["OK", "missing scope", "no permission", "not found", "failed"]
 

@@ -188,9 +188,7 @@ def _import(program: str, options: dict[str, Any]) -> int:
     wake_signal = WakeSignal()
     path = options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))
     with (
-        UploadLog(
-            options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))
-        ) as upload_log,
+        UploadLog(path) as upload_log,
         _session(wake_signal) as session,
         _callback(options, session, wake_signal) as callback_url,
         Display(console) as display,

@@ -19,6 +19,7 @@ from dlt.common.json import json
 from filelock import FileLock, Timeout
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.timestamps import utc_milliseconds
 
 UPLOADING = "uploading"
 """The upload has begun."""
@@ -140,8 +141,7 @@ class UploadLog:
         Raises:
             ConfigurationError: If it cannot be written.
         """
-        at = self._now().astimezone(timezone.utc).isoformat(timespec="milliseconds")
-        entry = Entry(package, org_unit_id, status, token, at.replace("+00:00", "Z"))
+        entry = Entry(package, org_unit_id, status, token, utc_milliseconds(self._now()))
         with self._lock:
             self._last[entry.key] = entry
             if self._file is not None:

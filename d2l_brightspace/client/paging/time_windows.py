@@ -13,6 +13,8 @@ from itertools import pairwise
 from math import ceil
 from typing import Any
 
+from d2l_brightspace.timestamps import utc_milliseconds as utc
+
 _SEAM = timedelta(milliseconds=1)
 _PAGES_WORTH_A_WINDOW = 3
 _ROWS_AT_ONCE = 200_000
@@ -77,11 +79,6 @@ def plan(rows: Sequence[Any], field: str, since: str, pages_read: int, most: int
         return Plan(windows, utc(end - _SEAM))
     # messages that are written meanwhile belong to the last one
     return Plan([*windows[:-1], (windows[-1][0], None)], None)
-
-
-def utc(moment: datetime) -> str:
-    """A UTCDateTime: exactly three decimals and `Z`."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def _moment(text: Any) -> datetime | None:
