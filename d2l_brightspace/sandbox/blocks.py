@@ -1,4 +1,4 @@
-"""The JSON blocks of the reference's appendix A.
+"""The JSON blocks of the tables that are kept in the world.
 
 The same id is a string in one block and a number in another; each is written as D2L does.
 """
@@ -235,7 +235,7 @@ def _org_unit_info(unit: Unit, origin: str) -> Block:
 
 
 def log_message(world: World, message: LogMessage, *, traces: bool) -> Block:
-    """Message; traces come only when asked for (seed 003)."""
+    """Message; traces come only when asked for."""
     trace = f"at {message.assembly}.Invented()" if traces else None
     return {
         "LogMessageId": message.message_id,

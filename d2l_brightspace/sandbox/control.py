@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,11 +12,9 @@ from starlette.routing import Route
 
 from .credentials import credentials
 from .jobs import Job
+from .state import State
 from .truth import count
 from .world import World
-
-if TYPE_CHECKING:
-    from .app import State
 
 Change = Callable[[World, dict[str, Any]], object]
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -15,18 +14,11 @@ from .data_hub import DataHub
 from .problems import not_authorized, not_found, plain
 from .query import Query
 from .settings import SandboxSettings
+from .state import State
 from .versions import is_supported
 from .world import Unit, World
 
 ANONYMOUS = ""
-
-
-class HasHub(Protocol):
-    """Knows Data Hub, and makes it only when it is asked for."""
-
-    @property
-    def hub(self) -> DataHub:
-        """Data Hub."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class Call:
     settings: SandboxSettings
     query: Query
     parts: dict[str, str]
-    _state: HasHub
+    state: State
     form: list[tuple[str, UploadFile | str]] = field(default_factory=list)
 
     def id(self, name: str) -> int:
@@ -49,7 +41,7 @@ class Call:
     @property
     def hub(self) -> DataHub:
         """Data Hub."""
-        return self._state.hub
+        return self.state.hub
 
     @property
     def page_size(self) -> int:
@@ -71,7 +63,7 @@ class Call:
         return course
 
     def must_be_allowed(self, org_unit_id: int, security_variable: str) -> None:
-        """Refuse in a forbidden course, in D2L's words (reference 5)."""
+        """Refuse in a forbidden course, in D2L's words."""
         if org_unit_id in self.world.forbidden:
             raise not_authorized(
                 f"Not authorized for [ orgUnitId: {org_unit_id}, "
@@ -89,7 +81,7 @@ class Route:
     Attributes:
         method: The HTTP method.
         product: Product code, "" for a route outside any product and version.
-        path: As the reference writes it, trailing slash included; `{ou}` is numeric, and
+        path: As D2L's documentation writes it, trailing slash included; `{ou}` is numeric, and
             `{version:text}` is anything without a slash.
         scope: Scopes separated by blanks, of which one is enough; ANONYMOUS for none.
         handler: Gets the Call and returns what becomes JSON, or a Starlette response.
@@ -120,7 +112,7 @@ class Router:
         """Return the route and the variable parts of the path.
 
         An unknown route, a missing or additional slash, an id that is not a number and an
-        unsupported version are all 404 (reference 5); a known route with another method is 405.
+        unsupported version are all 404, as D2L has it; a known route with another method is 405.
         """
         allowed = []
         for route in self.routes:

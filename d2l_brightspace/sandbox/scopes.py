@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-CORE = "core:*:*"  # for routes without a scope of their own (reference 1a, "Scopes")
+CORE = "core:*:*"  # for routes without a scope of their own
 OFFERED = (
     CORE,
     "datahub:dataexports:download",

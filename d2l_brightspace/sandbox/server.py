@@ -8,12 +8,13 @@ from typing import Any
 
 import uvicorn
 
-from .app import State, build_app
+from .app import build_app
 from .clock import Clock
 from .credentials import credentials
 from .data_hub import DataHub
 from .journal import Journal
 from .settings import SandboxSettings
+from .state import State
 from .truth import count
 from .world import World
 

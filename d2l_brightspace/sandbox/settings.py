@@ -10,7 +10,7 @@ from typing import Literal
 from .scopes import EVERY_SCOPE
 
 CREDITS_PER_MINUTE = 50_000  # KB 1191: 50 000 credits a minute, 10 credits a call
-LONGEST_TOKEN_LIFE = 72_000  # reference 1a: an access token lives 20 hours at most
+LONGEST_TOKEN_LIFE = 72_000  # an access token lives 20 hours at most
 
 
 @dataclass(frozen=True)

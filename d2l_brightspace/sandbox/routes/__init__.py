@@ -1,4 +1,4 @@
-"""Every action the sandbox answers, one module per topic of D2L's reference."""
+"""Every action the sandbox answers, one module per topic of D2L's documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API versions (seed 003): all four actions may be called anonymously."""
+"""API versions (D2L's res/apiprop.html): all four actions may be called anonymously."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _requested(call: Call) -> list[dict[str, str]]:
         asked = json.loads(call.body)
         return [{key: str(item[key]) for key in ("ProductCode", "Version")} for item in asked]
     except (ValueError, KeyError, TypeError):
-        # A body that cannot be bound is 404, not 400 (seed 002, "404: Not Found").
+        # A body that cannot be bound is 404, not 400 (D2L's calling conventions).
         raise not_found("The body is not an array of ProductCode and Version") from None
 
 
