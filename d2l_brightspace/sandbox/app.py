@@ -22,7 +22,7 @@ from .control import control_routes
 from .oauth import OAuthError
 from .problems import RefusedError, invalid_parameters, plain, unauthorized
 from .query import Query
-from .routes import ROUTES
+from .routes import all_routes
 from .routing import ANONYMOUS, Call, Route, Router
 from .state import State
 from .storage import Storage
@@ -38,7 +38,7 @@ def build_app(state: State) -> Starlette:
             StarletteRoute("/core/connect/token", token.answer, methods=["POST"]),
             StarletteRoute("/storage/{name}", Storage(state).answer),
             Mount("/sandbox", routes=control_routes(state)),
-            Mount("/", app=Api(state, Router(ROUTES))),
+            Mount("/", app=Api(state, Router(all_routes()))),
         ],
         middleware=[
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),
@@ -70,7 +70,8 @@ class Api:
             route, parts = self._router.find(request.method, request.scope["path"])
             headers = self._admit(request, route)
             query = Query(request.query_params.multi_items())
-            answer = await self._handle(route, request, query, parts)
+            fault = self._state.faults.strike(request.scope["path"], query)
+            answer = fault or await self._handle(route, request, query, parts)
         except RefusedError as refused:
             answer = refused.response
         response = answer if isinstance(answer, Response) else JSONResponse(answer)

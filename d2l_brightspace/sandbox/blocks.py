@@ -5,6 +5,7 @@ The same id is a string in one block and a number in another; each is written as
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from .jobs import LogLine
@@ -256,6 +257,14 @@ def log_message(world: World, message: LogMessage, *, traces: bool) -> Block:
         "OrgId": world.organization.unit_id,
         "OrgUnitId": message.unit_id,
     }
+
+
+def by_group(messages: Iterable[LogMessage]) -> dict[int, list[LogMessage]]:
+    """Put messages together by their group."""
+    groups: dict[int, list[LogMessage]] = {}
+    for message in messages:
+        groups.setdefault(message.group_id, []).append(message)
+    return groups
 
 
 def log_message_group(newest: LogMessage, count: int) -> Block:

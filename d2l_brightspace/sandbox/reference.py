@@ -156,7 +156,22 @@ class Reference:
 
     def fields(self, table: str) -> Mapping[str, Field]:
         """Return the fields of a table's block by their dotted paths."""
-        return self.blocks[self.routes[table].block].fields
+        child = self.child_arrays.get(table)
+        return self.blocks[child[1].block if child else self.routes[table].block].fields
+
+    def parents(self, table: str) -> tuple[Parent, ...]:
+        """Return where the placeholders of a table's route come from."""
+        child = self.child_arrays.get(table)
+        return (child[0] if child else self.routes[table]).parents
+
+    def is_number(self, table: str, name: str) -> bool:
+        """Tell whether a field, or a placeholder, of a table holds a D2LID."""
+        field = self.fields(table).get(name)
+        if field is not None:
+            return field.type == "d2lid"
+        own = (parent for parent in self.parents(table) if parent.placeholder == name)
+        parent = next(own, None)
+        return parent is None or self.is_number(parent.table, parent.field)
 
     @cached_property
     def child_arrays(self) -> Mapping[str, tuple[TableRoute, ChildArray]]:

@@ -11,11 +11,12 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from .data_hub import DataHub
+from .paths import expression
 from .problems import not_authorized, not_found, plain
 from .query import Query
 from .settings import SandboxSettings
 from .state import State
-from .versions import is_supported
+from .versions import is_at_least, is_supported
 from .world import Unit, World
 
 ANONYMOUS = ""
@@ -86,6 +87,7 @@ class Route:
         scope: Scopes separated by blanks, of which one is enough; ANONYMOUS for none.
         handler: Gets the Call and returns what becomes JSON, or a Starlette response.
         takes_form: Whether the body is multipart/form-data, whose files go to the disk.
+        min_version: First version of the product that has the route; "" where all have it.
     """
 
     method: str
@@ -94,12 +96,13 @@ class Route:
     scope: str
     handler: Handler
     takes_form: bool = False
+    min_version: str = ""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The whole path, without regard to case, as IIS does."""
         lead = f"{self.product}/{{api_version:text}}/" if self.product else ""
-        return re.compile(_expression(f"/d2l/api/{lead}{self.path}"), re.IGNORECASE)
+        return re.compile(expression(f"/d2l/api/{lead}{self.path}"), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -128,13 +131,8 @@ class Router:
         raise refused
 
 
-def _expression(path: str) -> str:
-    pieces = re.split(r"\{(\w+)(:text)?\}", path)
-    expression = re.escape(pieces[0])
-    for name, is_text, literal in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        expression += f"(?P<{name}>{'[^/]+' if is_text else '[0-9]{1,18}'}){re.escape(literal)}"
-    return expression
-
-
 def _version_is_good(route: Route, match: re.Match[str]) -> bool:
-    return not route.product or is_supported(route.product, match["api_version"])
+    if not route.product:
+        return True
+    version = match["api_version"]
+    return is_supported(route.product, version) and is_at_least(version, route.min_version)

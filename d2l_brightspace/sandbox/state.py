@@ -9,9 +9,12 @@ from .access import Gate
 from .clock import Clock
 from .credits import Credits
 from .data_hub import DataHub
+from .faults import Faults
 from .journal import Journal
 from .keyring import Keyring
+from .lists import Lists
 from .oauth import TokenIssuer
+from .reference import reference
 from .seeding import build_world
 from .settings import SandboxSettings
 from .world import World
@@ -29,6 +32,9 @@ class State:
     gate: Gate = field(init=False)
     credits: Credits = field(init=False)
     journal: Journal = field(default_factory=Journal)
+    faults: Faults = field(default_factory=Faults)
+    url: str = ""
+    """Where this server is to be found."""
     storage_url: str = ""
     """Where the storage of Data Hub is to be found; another origin than Brightspace's."""
 
@@ -40,6 +46,11 @@ class State:
         self.issuer = TokenIssuer(self.settings, self.keyring, self.clock)
         self.gate = Gate(self.keyring, self.issuer, self.clock)
         self.credits = Credits(self.settings, self.clock)
+
+    @cached_property
+    def lists(self) -> Lists:
+        """The rows of every table."""
+        return Lists(self.world, self.settings, reference(), self.url)
 
     @cached_property
     def hub(self) -> DataHub:

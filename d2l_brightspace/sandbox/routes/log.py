@@ -26,9 +26,7 @@ def _messages(call: Call) -> object:
 
 
 def _grouped(call: Call) -> object:
-    groups: dict[int, list[LogMessage]] = {}
-    for message in _wanted(call.world.log_messages, call.query):
-        groups.setdefault(message.group_id, []).append(message)
+    groups = blocks.by_group(_wanted(call.world.log_messages, call.query))
     rows = by_id(sorted(groups), lambda group: group, call.query.number("bookmark"))
     return paged_result_set(
         rows,
