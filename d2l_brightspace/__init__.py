@@ -33,14 +33,10 @@ if TYPE_CHECKING:
     from .course_packages.source import import_jobs_source
     from .data_sets.advanced import advanced_data_set
     from .data_sets.source import brightspace_data_sets_source
-    from .pipeline.run import (
-        DestinationInUse,
-        DestinationRefused,
-        RunInProgress,
-        RunReport,
-        progress_display,
-        run,
-    )
+    from .pipeline.errors import DestinationInUse, DestinationRefused
+    from .pipeline.lock import RunInProgress
+    from .pipeline.report import RunReport
+    from .pipeline.run import progress_display, run
     from .source import d2l_brightspace_source, log_message
 
 _HOMES = {
@@ -66,14 +62,10 @@ _HOMES = {
     "client.auth.token_store": ("FileTokenStore", "TokenStore"),
     "data_sets.advanced": ("advanced_data_set",),
     "data_sets.source": ("brightspace_data_sets_source",),
-    "pipeline.run": (
-        "DestinationInUse",
-        "DestinationRefused",
-        "RunInProgress",
-        "RunReport",
-        "progress_display",
-        "run",
-    ),
+    "pipeline.errors": ("DestinationInUse", "DestinationRefused"),
+    "pipeline.lock": ("RunInProgress",),
+    "pipeline.report": ("RunReport",),
+    "pipeline.run": ("progress_display", "run"),
     "course_packages.source": ("import_jobs_source",),
     "source": ("d2l_brightspace_source", "log_message"),
 }

@@ -11,7 +11,6 @@ from dlt.common.configuration import with_config
 from .client.auth.credentials import BrightspaceCredentials
 from .client.http.transport import Transport
 from .client.limits import Limits
-from .client.routes import Route
 from .client.session import BrightspaceSession
 from .settings import SECTION, base_url, checked_version, resolve
 
@@ -21,7 +20,6 @@ def connect(
     credentials: BrightspaceCredentials,
     *,
     pinned: Mapping[str, str | None] | None = None,
-    routes: Mapping[str, Route] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> BrightspaceSession:
     """What talks to one Brightspace for one run; sends nothing yet.
@@ -30,7 +28,6 @@ def connect(
         host: As in `d2l_brightspace_source`.
         credentials: As in `d2l_brightspace_source`.
         pinned: API versions the user insists on, by product code.
-        routes: What is known of the routes of resources, by resource name.
         sleep: Rests for so many seconds.
 
     Raises:
@@ -47,7 +44,6 @@ def connect(
             product: checked_version(f"{product}_version", version)
             for product, version in (pinned or {}).items()
         },
-        routes=routes,
         sleep=sleep,
     )
 

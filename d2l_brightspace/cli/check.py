@@ -14,9 +14,10 @@ from d2l_brightspace.client.errors import (
     RequestContext,
 )
 from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.endpoints import ENDPOINTS, Endpoint
+from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint
 from d2l_brightspace.extract.parents import CourseOfferings
 from d2l_brightspace.settings import utc_milliseconds
+from d2l_brightspace.tables import chosen_tables
 
 Outcome = Literal["OK", "missing scope", "no permission", "not found", "failed"]
 
@@ -62,8 +63,8 @@ def probe_resources(session: BrightspaceSession, org_unit_id: int | None) -> Ite
         session: Sends the requests.
         org_unit_id: Course to ask about; None if there is none to ask about.
     """
-    for endpoint in ENDPOINTS:
-        if org_unit_id is None and endpoint.is_per_org_unit:
+    for endpoint in chosen_tables(None):
+        if org_unit_id is None and endpoint.parent == COURSE_OFFERINGS:
             yield Probe(endpoint.name, "not found", endpoint.scope, "There is no course")
         else:
             yield _probe(session, endpoint, org_unit_id)
@@ -71,9 +72,10 @@ def probe_resources(session: BrightspaceSession, org_unit_id: int | None) -> Ite
 
 def _probe(session: BrightspaceSession, endpoint: Endpoint, org_unit_id: int | None) -> Probe:
     an_hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
+    params = {endpoint.since.param: utc_milliseconds(an_hour_ago)} if endpoint.since else {}
     try:
         session.get_json(
-            endpoint.url_for(org_unit_id, utc_milliseconds(an_hour_ago)),
+            endpoint.url({ORG_UNIT_ID: org_unit_id}, params),
             anonymous=endpoint.scope is None,
             scope=endpoint.scope,
         )

@@ -10,7 +10,7 @@ import click
 from .errors import reports_errors
 
 if TYPE_CHECKING:
-    from d2l_brightspace.pipeline.run import RunReport
+    from d2l_brightspace.pipeline.report import RunReport
 
 PIPELINE = "d2l_brightspace_data_sets"
 DATASET = "d2l_brightspace_bds"

@@ -11,7 +11,8 @@ import dlt
 
 from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
 from d2l_brightspace.client.errors import ConfigurationError
-from d2l_brightspace.pipeline.run import RunReport, progress_display, run
+from d2l_brightspace.pipeline.report import RunReport
+from d2l_brightspace.pipeline.run import progress_display, run
 from d2l_brightspace.source import d2l_brightspace_source
 
 

@@ -28,6 +28,9 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
 
             if not isinstance(error, (BrightspaceError, DltException)):
                 raise
+            if report := getattr(error, "report", None):
+                # some tables could not be read; the others were loaded
+                click.echo(str(report))
             print_error(error)
             sys.exit(1)
 

@@ -7,6 +7,7 @@ never holds a URL with a query, a body, a row or a secret: messages end up in lo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class BrightspaceError(Exception):
         context: Where it happened; None for errors that no request is behind.
     """
 
+    report: Any = None
+    """What a run did before it raised this, where it loaded some of the tables."""
+
     def __init__(self, message: str, context: RequestContext | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -44,7 +48,7 @@ class BrightspaceError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # dlt pickles exceptions with its trace; the default rebuilds from `args` alone.
-        return (type(self), (self.message, self.context))
+        return (type(self), (self.message, self.context), self.__dict__)
 
 
 class ConfigurationError(BrightspaceError):
@@ -84,6 +88,10 @@ class OutcomeUnknown(BrightspaceError):
 
 class ProtocolError(BrightspaceError):
     """Brightspace broke its own contract: a loop, a missing envelope, HTML in place of JSON."""
+
+
+SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
+"""Answers that cost one list its rows, and not everybody else theirs."""
 
 
 def describe(context: RequestContext) -> str:

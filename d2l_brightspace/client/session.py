@@ -1,45 +1,35 @@
-"""What talks to one Brightspace: the face that dlt's `RESTClient` and our own code see.
+"""What talks to one Brightspace: single blocks, lists, downloads, and what takes effect once.
 
-dlt's `RESTClient` uses it as its `session`, and needs no hooks and no retry of its own: `sending`
-takes care of each request, `lists` of paging, `downloads` of files.
+`sending` takes care of each request, `paging` of lists, `http.downloads` of files.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
-from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import requests
 from requests import PreparedRequest, Request
 
 from .auth.credentials import Authenticator
-from .errors import NotFound, PermissionDenied, ProtocolError, RequestContext, ServiceUnavailable
+from .errors import ProtocolError, RequestContext
 from .http.downloads import Downloads
 from .http.transport import Transport
 from .http.uploads import FileUpload
 from .limits import Limits
-from .paging.list_reader import Lists, PageResponse
-from .paging.pages import Page
+from .paging.list_reader import ListReader
 from .routes import Route
 from .sending.sender import Sender
 from .versions import Versions
 
-RESOURCE_HEADER = "X-Loader-Resource"
-ORG_UNIT_HEADER = "X-Loader-Org-Unit"
-"""What a request is for; `rest_api` fills them in, the session takes them off before sending."""
 Parts = Mapping[str, "int | str"]
 """Values of the placeholders in a path, by the names that D2L's route tables give them."""
-SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
-"""Answers that cost one org unit its rows, and not everybody else theirs (DESIGN rule 9)."""
 
 
-class BrightspaceSession(requests.Session):
+class BrightspaceSession:
     """Talks to one Brightspace; shared by all threads of a run.
 
     Args:
@@ -48,8 +38,7 @@ class BrightspaceSession(requests.Session):
         transport: Does single exchanges.
         limits: Retries, waits and sizes.
         pinned: Versions the user insists on, by product code.
-        routes: What is known of each resource's route, by resource name.
-        sleep: Rests for so many seconds.
+        sleep: Waits for so many seconds.
     """
 
     def __init__(
@@ -60,47 +49,30 @@ class BrightspaceSession(requests.Session):
         limits: Limits,
         *,
         pinned: Mapping[str, str | None] | None = None,
-        routes: Mapping[str, Route] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__()
-        self.headers["User-Agent"] = "d2l-brightspace (dlt source)"
         self.base_url = base_url
         self.limits = limits
         self.versions = Versions(self, pinned)
-        self._routes = dict(routes or {})
         self._transport = transport
         self._sender = Sender(
             base_url, authenticator, transport, limits, self.versions.spoken, sleep
         )
-        self._lists = Lists(self._sender, self.prepare_request)
-        self._downloads = Downloads(self._sender, self.prepare_request)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> BrightspaceSession:
-        # rest_api copies its configuration to validate it; a run has one session all the same
-        return self
-
-    def prepare_request(self, request: Request) -> PreparedRequest:
-        """Prepare a request without what requests would add of its own: `~/.netrc`, cookies."""
-        bare = Request(
-            request.method,
-            request.url,
-            headers=request.headers,
-            params=request.params,
-            data=request.data,
-            json=request.json,
-            auth=_no_credential,
-        )
-        return super().prepare_request(bare)
-
-    def merge_environment_settings(self, *_: Any, **__: Any) -> Any:
-        """Nothing: the transport knows proxies and certificates."""
-        return {}
+        self._downloads = Downloads(self._sender, _prepare)
 
     def close(self) -> None:
         """Close all connections."""
-        super().close()
         self._transport.close()
+
+    def list_reader(self, path: str, route: Route, context: RequestContext) -> ListReader:
+        """Make a reader of one list; sends nothing yet.
+
+        Args:
+            path: Relative to `/d2l/api/`, with its query, and `(version)` where the version goes.
+            route: What is known of the route.
+            context: Route, org unit and keys, for the error text.
+        """
+        return ListReader(self._sender, self.base_url + path, route, context)
 
     def get_json(
         self,
@@ -142,12 +114,14 @@ class BrightspaceSession(requests.Session):
         Raises:
             BrightspaceError: If the list cannot be read to its end.
         """
-        request = self.prepare_request(Request("GET", self.base_url + path))
-        route = Route(template, "object_list", scope)
-        parts: list[list[Any]] = self._lists.read(
-            request, route, RequestContext(template)
-        ).page.table
-        return [row for row in chain.from_iterable(parts) if isinstance(row, dict)]
+        reader = self.list_reader(
+            path, Route(template, "object_list", scope), RequestContext(template)
+        )
+        rows: list[Any] = []
+        while not reader.done:
+            page = reader.read()
+            rows = page.rows if reader.begins_again else rows + page.rows
+        return [row for row in rows if isinstance(row, dict)]
 
     def download(
         self, link: str, target: Path, template: str, *, scope: str | None = None, size: int = 0
@@ -223,57 +197,47 @@ class BrightspaceSession(requests.Session):
         Raises:
             BrightspaceError: If the list cannot be read to its end.
         """
-        route = Route(path.partition("?")[0], "bookmark", scope, tabulate=partial(_taken, take))
-        request = self.prepare_request(Request("GET", self._url(path, parts)))
-        where = _where(route, parts)
-        rows: list[list[Any]] = self._lists.read(request, route, where, at_most).page.table
-        return list(dict.fromkeys(chain.from_iterable(rows)))
-
-    def send(self, request: PreparedRequest, **_: Any) -> PageResponse:
-        """Send one request of a resource.
-
-        A request for one org unit is answered with the whole list of that org unit, or with a
-        page that says why it is skipped: a list is loaded whole or not at all (DESIGN rule 13).
-
-        Args:
-            request: Prepared; may hold the `X-Loader-` headers and `(version)`.
-
-        Raises:
-            BrightspaceError: If there are no rows in the answer and it is not one org unit's.
-        """
-        resource = request.headers.pop(RESOURCE_HEADER, "")
-        org_unit = request.headers.pop(ORG_UNIT_HEADER, "")
-        route = self._routes.get(resource) or Route(urlsplit(request.url or "").path)
-        where = RequestContext(route.template, int(org_unit) if org_unit.isdigit() else None)
-        if org_unit == "0":
-            return PageResponse(Page([]), request.url or "", where)
-        if not org_unit:
-            return self._lists.next_part(request, route, where)
-        try:
-            return self._lists.read(request, route, where, few_as_rows=True)
-        except SKIPPABLE as error:
-            return PageResponse(Page([], skipped=error), request.url or "", where)
+        route = Route(path.partition("?")[0], "bookmark", scope)
+        context = _context(route, parts)
+        reader = self.list_reader(_filled(path, parts), route, context)
+        taken: list[Any] = []
+        while not reader.done and len(taken) < at_most:
+            page = reader.read()
+            if reader.begins_again:
+                taken = []
+            taken += _taken(take, page.rows, context)
+        return list(dict.fromkeys(taken))
 
     def _block(self, request: Request, route: Route, parts: Parts | None = None) -> Any:
-        return self._sender.ask(self.prepare_request(request), route, _where(route, parts))[0]
+        return self._sender.ask(_prepare(request), route, _context(route, parts))[0]
 
     def _url(self, path: str, parts: Parts | None) -> str:
-        for name, value in (parts or {}).items():
-            # a token with a slash in it must not lead to another route
-            path = path.replace(f"({name})", quote(str(value), safe=""))
-        return self.base_url + path
+        return self.base_url + _filled(path, parts)
 
 
-def _where(route: Route, parts: Parts | None) -> RequestContext:
+def _filled(path: str, parts: Parts | None) -> str:
+    for name, value in (parts or {}).items():
+        # a token with a slash in it must not lead to another route
+        path = path.replace(f"({name})", quote(str(value), safe=""))
+    return path
+
+
+def _prepare(request: Request) -> PreparedRequest:
+    """Prepare a request without what a session would add of its own: `~/.netrc`, cookies."""
+    request.auth = _no_credential
+    return request.prepare()
+
+
+def _context(route: Route, parts: Parts | None) -> RequestContext:
     org_unit_id = (parts or {}).get("orgUnitId")
     return RequestContext(route.template, None if org_unit_id is None else int(org_unit_id))
 
 
-def _taken(take: Callable[[Any], Any], rows: list[Any], _: int | None) -> list[Any]:
+def _taken(take: Callable[[Any], Any], rows: list[Any], context: RequestContext) -> list[Any]:
     try:
         return [one for row in rows if (one := take(row)) is not None]
     except (KeyError, TypeError):
-        raise ValueError("A row lacks a field that the loader needs") from None
+        raise ProtocolError("A row lacks a field that the loader needs", context) from None
 
 
 def _no_credential(request: PreparedRequest) -> PreparedRequest:

@@ -18,11 +18,11 @@ import dlt
 from dlt.extract import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
-from d2l_brightspace.client.errors import BrightspaceError, ConfigurationError
-from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
+from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, ConfigurationError
+from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.endpoints.columns import identifier, text, timestamp
-from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
+from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION
 
 from . import Entry, Job, read_ledger, read_log, read_status

@@ -56,7 +56,7 @@ LEDGERS: dict[str, dict[str, Any]] = {
             "line": identifier("Line of the file, 1 being the header.", required=True),
             "column": text("Column with the bad value; null for a whole row."),
             "problem": text("What is wrong."),
-            "cells": personal("The row as a JSON array of its cells."),
+            "cells": personal("The row as a JSON array of its cells.", kind="free_text"),
             "load_id": text("Run that met it."),
         },
     },

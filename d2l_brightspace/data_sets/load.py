@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.extract.batching import current_load_id
+from d2l_brightspace.dlt_compat.pipes import current_load_id
 
 from .archive import Archive
 from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded

@@ -12,11 +12,17 @@ from dlt.common.configuration import with_config
 from dlt.extract import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
-from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, RequestContext
-from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
+from d2l_brightspace.client.errors import (
+    SKIPPABLE,
+    BrightspaceError,
+    NotFound,
+    RateLimited,
+    RequestContext,
+)
+from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
-from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
+from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 

@@ -9,32 +9,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-import dlt
 import pyarrow as pa
 import pyarrow.compute as pc
-from dlt.common.schema.typing import TColumnSchema, TTableSchemaColumns
+from dlt.common.schema.typing import TColumnSchema
+from msgspec import Raw
 
 from d2l_brightspace.client.json_codec import decode, encode
+from d2l_brightspace.endpoints.model import ORG_UNIT_ID
 
-ORG_UNIT_ID = "org_unit_id"
-"""Column of the org unit that a list was read for; no block holds it."""
-UNDECLARED = "undeclared:"
-"""Prefix of columns whose fields no endpoint declares; their values are JSON text."""
-_NESTING = "__"
-_BELOW = "\x1f"
-"""Between the names of a block and of its undeclared field; no field name holds it."""
-_APART = "_undeclared"
+from .field_tree import BELOW, NESTING, UNDECLARED, Tree, tree_of
+from .typed_rows import columns_of, raw_texts
+
+APART = "_undeclared"
 """Appended to the name of a field whose column name is taken."""
-_VARIANT = "__v_text"
-"""Appended, as dlt does it, to the name of a column for the values that do not fit its type."""
-_MISFITS = (ValueError, TypeError, OverflowError, KeyError, RecursionError)
+MISFITS = (ValueError, TypeError, OverflowError, KeyError, RecursionError)
 _INT64 = range(-(2**63), 2**63)
 _EXACT_IN_DOUBLE = range(-(2**53), 2**53 + 1)
 
@@ -61,43 +56,84 @@ class Rows:
     """Rows left out because a key field was missing."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """Rows of one list: blocks as they were parsed, and the keys that the list was asked for by."""
+
+    rows: Sequence[Any]
+    keys: Mapping[str, int] = field(default_factory=dict)
+
+
 class Tabulator:
     """Makes tables of the blocks of one endpoint.
 
     Args:
         columns: Declared columns, by source field name; nested fields as `Parent__Child`.
         keys: Names of the key fields; a row that lacks one is counted and left out.
+        dropped: Fields that are never loaded, named likewise.
     """
 
-    def __init__(self, columns: TTableSchemaColumns, keys: Sequence[str]) -> None:
+    def __init__(
+        self, columns: Mapping[str, Any], keys: Sequence[str], dropped: Sequence[str] = ()
+    ) -> None:
         self.keys = keys
-        self._tree = _tree(columns)
         self._types = {name: str(hint["data_type"]) for name, hint in columns.items()}
+        in_blocks = [name for name in self._types if name != ORG_UNIT_ID]
+        self._tree = tree_of([*in_blocks, *dropped])
+        self._dropped = dropped
         self.json_columns = [name for name, kind in self._types.items() if kind == "json"]
         self.schema = pa.schema([_field(name, hint) for name, hint in columns.items()])
 
-    def __call__(self, blocks: list[dict[str, Any]], org_unit_id: int | None = None) -> Rows:
+    def __call__(self, parts: Sequence[Part]) -> Rows:
         """Make a table.
-
-        Args:
-            blocks: Decoded JSON objects; they are written to.
-            org_unit_id: Org unit whose list they are, where that is a column.
 
         Raises:
             UnexpectedValue: If a documented field cannot be converted to its type.
         """
-        if org_unit_id is not None and ORG_UNIT_ID in self._types:
-            for block in blocks:
-                block[ORG_UNIT_ID] = org_unit_id
-        declared: dict[str, Sequence[Any]] = {}
-        others: dict[str, Sequence[Any]] = {}
-        _collect(blocks, self._tree, "", declared, others)
-        arrays = [to_array(name, declared[name], kind) for name, kind in self._types.items()]
+        groups: dict[Any, list[Part]] = {}
+        for part in parts:
+            groups.setdefault(type(part.rows[0]) if part.rows else None, []).append(part)
+        groups.pop(None, None)
+        return concat(self._table(group) for group in groups.values() or [[]])
+
+    def _table(self, parts: Sequence[Part]) -> Rows:
+        rows = list(chain.from_iterable(part.rows for part in parts))
+        values, others = self._values(rows)
+        absent = [None] * len(rows)
+        _fill(values, parts, self._types)
+        arrays = [
+            to_array(name, values.get(name, absent), kind) for name, kind in self._types.items()
+        ]
         fields = list(self.schema)
-        for name, column in others.items():
-            arrays.append(pa.array([_json_text(name, value) for value in column], pa.string()))
+        for name, texts in others.items():
+            arrays.append(pa.array(texts, pa.string()))
             fields.append(pa.field(UNDECLARED + name, pa.string()))
         return self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
+
+    def _values(
+        self, rows: list[Any]
+    ) -> tuple[dict[str, Sequence[Any]], dict[str, Sequence[str | None]]]:
+        """Values of declared columns, and JSON texts of the fields that nobody declares."""
+        declared: dict[str, Sequence[Any]] = {}
+        others: dict[str, Sequence[Any]] = {}
+        if rows and not isinstance(rows[0], dict):
+            for name, column in columns_of(rows).items():
+                texts = column and isinstance(column[0], Raw)
+                values = _raw_texts(name, column) if texts else column
+                if name.startswith(UNDECLARED):
+                    others[name.removeprefix(UNDECLARED)] = values
+                else:
+                    declared[name] = values
+            return declared, others
+        _collect(rows, self._tree, "", declared, others)
+        for name in self._dropped:
+            declared.pop(name, None)
+        for name in self.json_columns:
+            if name in declared:
+                declared[name] = [_json_text(name, value) for value in declared[name]]
+        return declared, {
+            name: [_json_text(name, value) for value in column] for name, column in others.items()
+        }
 
     def _with_keys(self, table: pa.Table) -> Rows:
         mask = None
@@ -127,54 +163,18 @@ def add_constant(table: pa.Table, name: str, value: Any, kind: pa.DataType) -> p
 
 
 def to_rows(table: pa.Table, json_columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The table as Python rows, with JSON columns decoded; an empty one as dlt wants it."""
+    """The table as Python rows, with JSON columns decoded."""
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
         for name in json_columns:
             row[name] = None if row[name] is None else decode(row[name].encode())
-    return rows or dlt.mark.materialize_table_schema()
-
-
-def settle_undeclared(
-    table: pa.Table,
-    known: Mapping[str, str],
-    normalize: Callable[[str], str],
-    names: MutableMapping[str, str],
-) -> pa.Table:
-    """Give fields that nobody declared a column of an inferred type.
-
-    A value that does not fit the type the column already has goes to `<field>__v_text`, as dlt
-    does it; a field whose column name is taken by another gets `_undeclared` appended.
-
-    Args:
-        table: May hold columns under the `undeclared:` prefix.
-        known: Data types of the columns the destination has, by normalized name.
-        normalize: Source field name to column name.
-        names: Names that fields were given before, which they keep; new ones are added.
-    """
-    settled = {name: table.column(name) for name in table.schema.names if not _is_raw(name)}
-    taken = {normalize(name) for name in settled}
-    for name in names.values():
-        taken |= _occupied(name, normalize)
-    fields = [table.schema.field(name) for name in settled]
-    for raw in sorted(filter(_is_raw, table.schema.names)):
-        field = raw.removeprefix(UNDECLARED)
-        name = names.get(field) or _unused(_column_name(field), taken, normalize)
-        texts = table[raw].to_pylist()
-        values = [None if text is None else decode(text.encode()) for text in texts]
-        found = _settle(name, values, known.get(normalize(name)))
-        if found:
-            names[field] = name
-            taken |= _occupied(name, normalize)
-        fields += [pa.field(column, array.type) for column, array in found.items()]
-        settled |= found
-    return pa.table(list(settled.values()), schema=pa.schema(fields))
+    return rows
 
 
 def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
     """Make a column of values of any JSON type.
 
-    Arrow converts whole columns where it surely makes of them what `_CONVERT` does, so that a
+    Arrow converts whole columns where it surely makes of them what `CONVERT` does, so that a
     value means the same whatever stands beside it.
 
     Args:
@@ -185,7 +185,7 @@ def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
     Raises:
         UnexpectedValue: If a value cannot be of that type.
     """
-    arrow = _ARROW[data_type]
+    arrow = ARROW_TYPES[data_type]
     try:
         kinds = _NONE if data_type in _STRICT else frozenset(map(type, values))
         if kinds <= _AT_ONCE.get(data_type, _NONE):
@@ -194,79 +194,61 @@ def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
             texts = pa.array(values, pa.string())
             if _ARE_PLAIN[data_type](texts):
                 return texts.cast(arrow)
-    except _MISFITS:
+    except MISFITS:
         pass  # one by one
-    convert = _CONVERT[data_type]
+    convert = CONVERT[data_type]
     try:
         return pa.array([None if value is None else convert(value) for value in values], arrow)
-    except _MISFITS:
+    except MISFITS:
         raise UnexpectedValue(
             f"The field {_dotted(name)} holds a value that is no {data_type}"
         ) from None
 
 
-def _column_name(field: str) -> str:
-    name = field.replace(_BELOW, _NESTING)
-    if not name or name.startswith("_"):
-        # dlt's and ours: a field `_deleted` must not delete
-        name = (name.strip("_") or "field") + _APART
-    return name
+def _fill(
+    values: dict[str, Sequence[Any]], parts: Sequence[Part], types: Mapping[str, str]
+) -> None:
+    """Give rows the keys that their list was asked for by, where their block lacks them."""
+    for name in parts[0].keys if parts else ():
+        if name not in types:
+            continue
+        column = values.get(name)
+        if column is not None and None not in column:
+            continue
+        asked: list[int] = []
+        for part in parts:
+            asked += [part.keys[name]] * len(part.rows)
+        values[name] = (
+            asked
+            if column is None
+            else [a if b is None else b for a, b in zip(asked, column, strict=True)]
+        )
 
 
-def _occupied(name: str, normalize: Callable[[str], str]) -> set[str]:
-    return {normalize(name), normalize(name + _VARIANT)}
-
-
-def _settle(name: str, values: list[Any], known: str | None) -> dict[str, pa.Array]:
-    data_type = known if known in _CONVERT else _infer(values)
-    if data_type is None:
-        return {}
-    convert, fitting = _CONVERT[data_type], list[Any]()
-    others: list[str | None] = []
-    for value in values:
-        try:
-            fitting.append(None if value is None else convert(value))
-            others.append(None)
-        except _MISFITS:
-            fitting.append(None)
-            others.append(_text(value))
-    found = {name: pa.array(fitting, _ARROW[data_type])}
-    if any(other is not None for other in others):
-        found[name + _VARIANT] = pa.array(others, pa.string())
-    return found
-
-
-def _infer(values: list[Any]) -> str | None:
-    kinds = set(map(type, values)) - {type(None)}
-    if not kinds:
-        return None
-    if kinds == {bool}:
-        return "bool"
-    if kinds == {int}:
-        return "bigint" if all(v is None or v in _INT64 for v in values) else "text"
-    if kinds <= {int, float}:
-        exact = all(v in _EXACT_IN_DOUBLE for v in values if isinstance(v, int))
-        return "double" if exact else "text"
-    return "text"
+def _raw_texts(name: str, column: Sequence[Any]) -> list[str | None]:
+    try:
+        return raw_texts(column)
+    except (ValueError, RecursionError):
+        raise UnexpectedValue(f"The field {_dotted(name)} holds a value that is no json") from None
 
 
 def _collect(
     blocks: Sequence[dict[str, Any]],
-    tree: _Tree,
+    tree: Tree,
     prefix: str,
     declared: dict[str, Sequence[Any]],
     others: dict[str, Sequence[Any]],
 ) -> None:
     columns = _columns(blocks)
     absent = [None] * len(blocks)
-    for field, subtree in tree.items():
-        name, column = prefix + field, columns.pop(field, absent)
-        if subtree is None:
-            declared[name] = column
+    for label, subtree in tree.items():
+        name, column = prefix + label, columns.pop(label, absent)
+        if isinstance(subtree, str):
+            declared[subtree] = column
         else:
-            _collect(_nested(column, name), subtree, name + _NESTING, declared, others)
-    for field, column in columns.items():
-        others[_unused(prefix.replace(_NESTING, _BELOW) + field, others)] = column
+            _collect(_nested(column, name), subtree, name + NESTING, declared, others)
+    for label, column in columns.items():
+        others[unused(prefix.replace(NESTING, BELOW) + label, others)] = column
 
 
 def _columns(blocks: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
@@ -290,33 +272,15 @@ def _nested(column: Sequence[Any], name: str) -> Sequence[dict[str, Any]]:
     return [block or {} for block in column]
 
 
-def _unused(name: str, taken: Container[str], normalize: Callable[[str], str] = str) -> str:
+def unused(name: str, taken: Container[str], normalize: Callable[[str], str] = str) -> str:
+    """A name that is not taken, by appending to it until it is not."""
     while normalize(name) in taken:
-        name += _APART
+        name += APART
     return name
 
 
-_Tree = dict[str, Any]
-"""Field name → None for a leaf, or the tree of the nested block."""
-
-
-def _tree(columns: Iterable[str]) -> _Tree:
-    tree: _Tree = {}
-    for name in columns:
-        *parents, leaf = name.split(_NESTING)
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[leaf] = None
-    return tree
-
-
 def _field(name: str, hint: TColumnSchema) -> pa.Field:
-    return pa.field(name, _ARROW[str(hint["data_type"])], nullable=hint.get("nullable", True))
-
-
-def _is_raw(name: str) -> bool:
-    return name.startswith(UNDECLARED)
+    return pa.field(name, ARROW_TYPES[str(hint["data_type"])], nullable=hint.get("nullable", True))
 
 
 def _json_text(name: str, value: Any) -> str | None:
@@ -326,12 +290,13 @@ def _json_text(name: str, value: Any) -> str | None:
         raise UnexpectedValue(f"The field {_dotted(name)} is nested too deep") from None
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A text as it is, any other JSON value as its JSON."""
     return value if isinstance(value, str) else encode(value)
 
 
 def _dotted(name: str) -> str:
-    return name.replace(_NESTING, ".").replace(_BELOW, ".")
+    return name.replace(NESTING, ".").replace(BELOW, ".")
 
 
 def _integer(value: Any) -> int:
@@ -356,6 +321,13 @@ def _number(value: Any) -> float | None:
     if number is not None and not math.isfinite(number):
         raise ValueError
     return number
+
+
+def _json_column(value: Any) -> str:
+    # texts that are JSON already: the two ways of decoding both give them so
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _boolean(value: Any) -> bool | None:
@@ -396,7 +368,7 @@ def _are_plain_times(texts: pa.Array) -> bool:
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, 1: True, 0: False, "": None}
 _ISO_8601 = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|z|[+-]\d\d:\d\d)?")
-_ARROW: dict[str, pa.DataType] = {
+ARROW_TYPES: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
     "text": pa.string(),
     "double": pa.float64(),
@@ -410,18 +382,18 @@ _AT_ONCE: dict[str, frozenset[type]] = {
     "double": _NONE | {int, float},
 }
 """JSON types that Arrow converts as a whole column; others go value by value, or are null."""
-_STRICT = frozenset({"text", "bool"})
+_STRICT = frozenset({"text", "bool", "json"})
 """Data types of which Arrow itself takes no other JSON type than theirs."""
 _ARE_PLAIN: dict[str, Callable[[pa.Array], bool]] = {
     "bigint": _are_plain_integers,
     "timestamp": _are_plain_times,
 }
-"""Which texts Arrow reads as `_CONVERT` does; it also reads others, such as 0x10."""
-_CONVERT: dict[str, Callable[[Any], Any]] = {
+"""Which texts Arrow reads as `CONVERT` does; it also reads others, such as 0x10."""
+CONVERT: dict[str, Callable[[Any], Any]] = {
     "bigint": _optional_integer,
-    "text": _text,
+    "text": as_text,
     "double": _number,
     "bool": _boolean,
     "timestamp": _timestamp,
-    "json": encode,
+    "json": _json_column,
 }

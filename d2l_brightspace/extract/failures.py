@@ -8,7 +8,7 @@ the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -26,18 +26,30 @@ class TableFailure:
     error: BrightspaceError
 
 
-_collected: ContextVar[list[TableFailure] | None] = ContextVar("table_failures", default=None)
+_collect: ContextVar[Callable[[TableFailure], None] | None] = ContextVar("collect", default=None)
 
 
 @contextmanager
-def collect_failures() -> Iterator[list[TableFailure]]:
-    """Let the other tables of an extraction go on when one fails; gives the failures."""
+def collect_failures(
+    at_once: Callable[[TableFailure], None] | None = None,
+) -> Iterator[list[TableFailure]]:
+    """Let the other tables of an extraction go on when one fails; gives the failures.
+
+    Args:
+        at_once: Called with each failure when it happens, in the thread that reads the table.
+    """
     failures: list[TableFailure] = []
-    token = _collected.set(failures)
+
+    def collect(failure: TableFailure) -> None:
+        if at_once is not None:
+            at_once(failure)
+        failures.append(failure)
+
+    token = _collect.set(collect)
     try:
         yield failures
     finally:
-        _collected.reset(token)
+        _collect.reset(token)
 
 
 def report_failure(failure: TableFailure) -> None:
@@ -46,7 +58,7 @@ def report_failure(failure: TableFailure) -> None:
     Raises:
         BrightspaceError: If nobody collects failures.
     """
-    failures = _collected.get()
-    if failures is None:
+    collect = _collect.get()
+    if collect is None:
         raise failure.error
-    failures.append(failure)
+    collect(failure)

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from math import inf
 from typing import Any
 
-from d2l_brightspace.client.errors import NotFound, PermissionDenied
+from d2l_brightspace.client.errors import (
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    RequestContext,
+)
+from d2l_brightspace.client.routes import Route
 from d2l_brightspace.client.session import BrightspaceSession
-
-from .arrow import ORG_UNIT_ID
-from .batching import CHUNK, ORG_UNIT_IDS_CSV, Chunk
 
 logger = logging.getLogger(__name__)
 
 COURSE_OFFERING = "Course Offering"
-"""`Type.Code` of a course; its number is the tenant's own (API reference, 6.1)."""
-NO_ORG_UNIT = 0
-"""Stands in when there is no course, so that the tables come into being all the same."""
-_BATCH_SIZE = 25
-"""Most ids that `courses/parentorgunits` takes in `orgUnitIdsCSV`."""
-_CHUNK_SIZE = 4 * _BATCH_SIZE
-"""Few enough for the memory, as the rows of a chunk wait until all of them are there; enough that
-dlt, which costs some milliseconds for each table it is handed, does not count."""
+"""`Type.Code` of a course; its number is the tenant's own (`docs/brightspace-api.md`)."""
 
 
 class CourseOfferings:
@@ -49,57 +43,70 @@ class CourseOfferings:
         self._org_unit_ids = org_unit_ids
         self._found_in = found_in
 
-    def chunks(self) -> Iterator[list[dict[str, Any]]]:
-        """Org units in groups, as the parent rows of `rest_api` children."""
-        run = uuid.uuid4().hex
-        ids = iter(self.ids() or [NO_ORG_UNIT])
-        number = 0
-        group = list(islice(ids, _CHUNK_SIZE))
-        while group:
-            following = list(islice(ids, _CHUNK_SIZE))
-            chunk = Chunk(run, number, len(group), last=not following)
-            yield [{ORG_UNIT_ID: one, CHUNK: chunk} for one in group]
-            group, number = following, number + 1
-
-    def ids(self, at_most: float = inf) -> list[int]:
-        """Org unit ids of the courses.
-
-        Args:
-            at_most: Read no further page once there are so many.
+    def pages(self) -> Iterator[list[int]]:
+        """Org unit ids of the courses, none twice, as they are found.
 
         Raises:
             BrightspaceError: If they cannot be listed.
         """
         if self._org_unit_ids is not None:
-            return list(self._org_unit_ids)
+            yield list(self._org_unit_ids)
+            return
+        known: set[int] = set()
+        for page in self._found():
+            news = [one for one in dict.fromkeys(page) if one not in known]
+            known.update(news)
+            yield news
+
+    def ids(self, at_most: float = inf) -> list[int]:
+        """The first of them; arguments and errors as in `pages`."""
+        found: list[int] = []
+        for page in self.pages():
+            found += page
+            if len(found) >= at_most:
+                break
+        return found if at_most == inf else list(islice(found, int(at_most)))
+
+    def _found(self) -> Iterator[list[int]]:
         if self._found_in == "my_enrollments":
-            return self._my_courses(at_most)
+            yield from self._my_courses()
+            return
+        begun = False
         try:
-            return self._courses_of_org_structure(at_most)
+            for page in self._courses_of_org_structure():
+                begun = True
+                yield page
         except PermissionDenied:
-            if self._found_in == "org_structure":
+            if self._found_in == "org_structure" or begun:
                 raise
             logger.warning(
                 "The org structure may not be read: loading the caller's own courses only "
                 "(my_enrollments)"
             )
-            return self._my_courses(at_most)
+            yield from self._my_courses()
 
-    def _courses_of_org_structure(self, at_most: float = inf) -> list[int]:
-        return self._session.read_list(
-            f"lp/(version)/orgstructure/?orgUnitType={self._course_type_id()}",
-            "organizations:organization:read",
-            lambda row: int(row["Identifier"]),
-            at_most,
-        )
+    def _courses_of_org_structure(self) -> Iterator[list[int]]:
+        route = Route("lp/(version)/orgstructure/", "bookmark", "organizations:organization:read")
+        for rows in self._pages(route, f"?orgUnitType={self._course_type_id()}"):
+            yield [_read(row, "Identifier", route=route) for row in rows]
 
-    def _my_courses(self, at_most: float = inf) -> list[int]:
-        return self._session.read_list(
-            "lp/(version)/enrollments/myenrollments/",
-            "enrollment:own_enrollment:read",
-            _course_id,
-            at_most,
+    def _my_courses(self) -> Iterator[list[int]]:
+        route = Route(
+            "lp/(version)/enrollments/myenrollments/", "bookmark", "enrollment:own_enrollment:read"
         )
+        for rows in self._pages(route):
+            yield [
+                _read(row, "OrgUnit", "Id", route=route)
+                for row in rows
+                if _read(row, "OrgUnit", "Type", "Code", route=route, kind=str) == COURSE_OFFERING
+            ]
+
+    def _pages(self, route: Route, query: str = "") -> Iterator[list[Any]]:
+        reader = self._session.list_reader(
+            route.template + query, route, RequestContext(route.template)
+        )
+        while not reader.done:
+            yield reader.read().rows
 
     def _course_type_id(self) -> int:
         types = self._session.get_json("lp/(version)/outypes/", scope="core:*:*")
@@ -112,14 +119,13 @@ class CourseOfferings:
         )
 
 
-def _course_id(row: Any) -> int | None:
-    org_unit = row["OrgUnit"]
-    return int(org_unit["Id"]) if org_unit["Type"]["Code"] == COURSE_OFFERING else None
-
-
-def batch(org_units: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The org units of one chunk as the comma-separated ids of a few requests."""
-    ids = [str(one[ORG_UNIT_ID]) for one in org_units]
-    parts = [ids[at : at + _BATCH_SIZE] for at in range(0, len(ids), _BATCH_SIZE)]
-    chunk = replace(org_units[0][CHUNK], size=len(parts))
-    return [{ORG_UNIT_IDS_CSV: ",".join(part), CHUNK: chunk} for part in parts]
+def _read(row: Any, *fields: str, route: Route, kind: Any = int) -> Any:
+    try:
+        for field in fields:
+            row = row[field]
+        return kind(row)
+    except (KeyError, TypeError, ValueError):
+        raise ProtocolError(
+            f"A row lacks the field {'.'.join(fields)}, by which courses are found",
+            RequestContext(route.template),
+        ) from None

@@ -8,16 +8,16 @@ was told its rows are distinct would not look for them, and without a merge noth
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from typing import Any, cast
 
 import dlt
-from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
-from dlt.pipeline.exceptions import PipelineStepFailed
+
+from d2l_brightspace.dlt_compat import messages, packages
+
+from .failed_tables import FailedTables
 
 logger = logging.getLogger(__name__)
 
-_OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
 _DISTINCT = "x-stage-data-deduplicated"
 _PUT_ASIDE = (
     "An earlier run left a load package that cannot be finished; it was put aside and its period "
@@ -35,27 +35,21 @@ def finish_pending(pipeline: dlt.Pipeline) -> list[str]:
     Raises:
         PipelineStepFailed: If the destination is out of reach; the packages wait.
     """
+    FailedTables(pipeline).discard()
     if not pipeline.has_pending_data:
         pipeline.sync_destination()
         return []
     logger.warning("Finishing what an earlier run left pending")
-    if not _let_merges_drop_doubles(pipeline):
+    if not _let_merges_drop_duplicates(pipeline):
         return _put_aside(pipeline)
     try:
         pipeline.run()
-    except PipelineStepFailed as failure:
+    except messages.PipelineStepFailed as failure:
         # all of it can be read again, so only a destination that is out of reach makes it wait
-        if any(isinstance(cause, _OUT_OF_REACH) for cause in causes(failure)):
+        if any(isinstance(cause, messages.OUT_OF_REACH) for cause in messages.causes(failure)):
             raise
         return _put_aside(pipeline)
     return [_FINISHED]
-
-
-def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what caused it, what caused that."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _put_aside(pipeline: dlt.Pipeline) -> list[str]:
@@ -64,27 +58,26 @@ def _put_aside(pipeline: dlt.Pipeline) -> list[str]:
     return [_PUT_ASIDE]
 
 
-def _let_merges_drop_doubles(pipeline: dlt.Pipeline) -> bool:
-    """Let dlt look for doubles where a copy may be repeated; False if it cannot."""
-    packages = pipeline._get_load_storage().normalized_packages
+def _let_merges_drop_duplicates(pipeline: dlt.Pipeline) -> bool:
+    """Let dlt look for duplicates where a copy may be repeated; False if it cannot."""
+    can = True
     for load_id in pipeline.list_normalized_load_packages():
-        schema = packages.load_schema(load_id)
-        begun = {
-            job.job_file_info.table_name
-            for job in pipeline.get_load_package_info(load_id).jobs["started_jobs"]
-        }
-        ours = [
-            cast("dict[str, Any]", table)
-            for table in schema.data_tables(include_incomplete=True)
-            if table["name"] in begun
-        ]
-        if not all(_is_merged_by_key(table) for table in ours):
-            return False
-        for table in ours:
-            table.pop(_DISTINCT, None)
-        if ours:
-            packages.save_schema(load_id, schema)
-    return True
+        begun = packages.begun_tables(pipeline, load_id)
+
+        def look_for_duplicates(schema: dlt.Schema, begun: set[str] = begun) -> bool:
+            nonlocal can
+            ours = [
+                cast("dict[str, Any]", table)
+                for table in schema.data_tables(include_incomplete=True)
+                if table["name"] in begun
+            ]
+            can = can and all(_is_merged_by_key(table) for table in ours)
+            for table in ours if can else ():
+                table.pop(_DISTINCT, None)
+            return can and bool(ours)
+
+        packages.change_normalized_schema(pipeline, load_id, look_for_duplicates)
+    return can
 
 
 def _is_merged_by_key(table: dict[str, Any]) -> bool:

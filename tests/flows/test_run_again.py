@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -121,18 +120,3 @@ def test_a_destination_that_cannot_replace_rows_is_refused(
     with pytest.raises(ConfigurationError, match=f"'{destination}' cannot replace rows"):
         run(pipeline, source_of(sandbox))
     assert not sandbox.requests
-
-
-def test_a_run_gives_the_collector_back_what_it_kept_from_it(
-    source_of: Any, sandbox: Any, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    frozen = []
-    original = pipeline.extract
-    monkeypatch.setattr(
-        pipeline,
-        "extract",
-        lambda *a, **k: [frozen.append(gc.get_freeze_count()), original(*a, **k)][1],
-    )
-    run(pipeline, source_of(sandbox).with_resources("versions"))
-    assert frozen[0] > 0
-    assert gc.get_freeze_count() == 0

@@ -242,7 +242,7 @@ def test_retry_is_signed_anew(arena: Arena) -> None:
             clock[0] += 400  # longer than a signature lives
             return Answer(503)
 
-        from d2l_brightspace.client.auth.credentials import id_key
+        from d2l_brightspace.client.auth import id_key
 
         clock, stamps = [1_700_000_000.0], []
         real = id_key.IdKeyAuthenticator.__init__

@@ -115,7 +115,7 @@ def test_colliding_keys(arena: Arena) -> None:
 
 @case("Data", "unknown keys that collide: each keeps its column when the other is absent", "exact")
 def test_colliding_keys_come_and_go(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("d2l_brightspace.client.paging.list_reader._ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("d2l_brightspace.extract.executor._BATCH_ROWS", 10)
 
     def add(*names: str) -> Any:
         def change(body: Any) -> None:
@@ -152,7 +152,7 @@ def test_reserved_names(arena: Arena) -> None:
 
 @case("Data", "an unknown number that is 7 and then 7.5, in one run and across runs", "exact")
 def test_number_drift(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("d2l_brightspace.client.paging.list_reader._ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("d2l_brightspace.extract.executor._BATCH_ROWS", 10)
     arena.fault(USERS, with_field("Points", ["7"]), when=page(1), times=1)
     arena.fault(USERS, with_field("Points", ["7.5"]), when=page(2), times=1)
     arena.fault(USERS, with_field("Points", ['"eight"']), when=page(1))

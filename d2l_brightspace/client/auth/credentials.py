@@ -1,27 +1,35 @@
 """The four ways to log in to Brightspace: what a user sets, and what signs the requests of a run.
 
+Each of them is also a `requests` authentication, and one that dlt's `rest_api` takes as the `auth`
+of a client: it puts the credential on a request when that is prepared, just before it is sent, and
+cures a 401, or a clock that differs, once.
+
 Settings live in `[sources.d2l_brightspace_source.credentials]`. They are checked where they enter:
 a secret with a newline at its end would otherwise turn up, in full, in an error of the HTTP layer.
 """
 
 from __future__ import annotations
 
+import copy
 import ipaddress
 import os
+import threading
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import dlt
 from dlt.common.configuration import configspec
-from dlt.common.configuration.specs import CredentialsConfiguration
 from dlt.common.typing import TSecretStrValue
-from requests import PreparedRequest
+from dlt.sources.helpers.rest_client.auth import AuthConfigBase
+from requests import PreparedRequest, Response
 
 from d2l_brightspace.client.errors import ConfigurationError
-from d2l_brightspace.client.http.transport import Transport
+from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse, SignableRequest
+from d2l_brightspace.client.http.transport import SendsOne, Transport
+from d2l_brightspace.client.limits import Limits
 
-from .id_key import IdKeyAuthenticator
+from .id_key import IdKeyAuthenticator, clock_told_by
 from .token_store import (
     TOKEN_URL,
     FileTokenStore,
@@ -42,10 +50,10 @@ _PEM_EXAMPLE = (
 class Authenticator(Protocol):
     """Puts a credential on each request at the moment of sending; one per run, thread-safe."""
 
-    def authenticate(self, request: PreparedRequest) -> None:
+    def authenticate(self, request: SignableRequest) -> None:
         """Set the bearer or sign the URL of a request that is about to be sent."""
 
-    def renew(self, refused: PreparedRequest) -> bool:
+    def renew(self, refused: SignableRequest) -> bool:
         """After a 401: get a new credential; False if this scheme has no way to."""
 
     def learn_server_time(self, server_time: int) -> bool:
@@ -58,19 +66,92 @@ class _BearerAuthenticator:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def authenticate(self, request: PreparedRequest) -> None:
+    def authenticate(self, request: SignableRequest) -> None:
         request.headers["Authorization"] = f"Bearer {self._token}"
 
-    def renew(self, refused: PreparedRequest) -> bool:
+    def renew(self, refused: SignableRequest) -> bool:
         return False
 
     def learn_server_time(self, server_time: int) -> bool:
         return False
 
 
+class _OneExchange:
+    """Sends single requests, and leaves no connection behind."""
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        transport = Transport(Limits())
+        try:
+            return transport.exchange(request)
+        finally:
+            transport.close()
+
+
+class _Shared:
+    """The one authenticator of a credential and of its copies, for use by requests."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._settings: tuple[Any, ...] = ()
+        self._authenticator: Authenticator | None = None
+
+    def authenticator(self, credentials: _Credentials) -> Authenticator:
+        settings = tuple(dict(credentials).values())
+        with self._lock:
+            if self._authenticator is None or settings != self._settings:
+                self._authenticator = credentials.authenticator(_OneExchange())
+                self._settings = settings
+            return self._authenticator
+
+
 @configspec
-class _Credentials(CredentialsConfiguration):
+class _Credentials(AuthConfigBase):
     """What the four schemes share."""
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        """Put the credential on a request of `requests`."""
+        self._authenticator.authenticate(request)
+        request.register_hook("response", self._cure)  # type: ignore[no-untyped-call]
+        return request
+
+    def authenticator(self, transport: SendsOne) -> Authenticator:
+        """What puts these credentials on the requests of one run; sends nothing."""
+        raise NotImplementedError
+
+    @property
+    def _authenticator(self) -> Authenticator:
+        # no field, so that it is neither shown nor taken for a setting
+        shared = self.__dict__.setdefault("_shared", _Shared())
+        return shared.authenticator(self)  # type: ignore[no-any-return]
+
+    def _cure(self, response: Response, **options: Any) -> Response:
+        """Send a request once more, after a 401 or where the clocks differ."""
+        authenticator = self._authenticator
+        if response.status_code == 401:
+            cured = authenticator.renew(response.request)
+        else:
+            server_time = clock_told_by(response.text) if response.status_code == 403 else None
+            cured = server_time is not None and authenticator.learn_server_time(server_time)
+        if not cured:
+            return response
+        response.content  # noqa: B018  # read to its end, the connection can be used again
+        response.close()
+        request = response.request.copy()
+        authenticator.authenticate(request)
+        again: Response = response.connection.send(request, **options)
+        again.history.append(response)
+        again.request = request
+        return again
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # rest_api copies its configuration; two copies that each renewed a refresh token for
+        # themselves would use up each other's
+        twin = copy.copy(self)
+        twin.__dict__["_shared"] = self.__dict__.setdefault("_shared", _Shared())
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_shared"}
 
     def __post_init__(self) -> None:
         # Resolve what was made by hand. dlt would otherwise take an instance for a bag of values
@@ -107,7 +188,7 @@ class BearerAuth(_Credentials):
             self.token = self.token.strip()[len("bearer ") :]
         self._set("token")
 
-    def authenticator(self, transport: Transport) -> Authenticator:
+    def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
         self.resolve()
         return _BearerAuthenticator(self.token)
@@ -141,7 +222,7 @@ class RefreshTokenAuth(_Credentials):
         self.scope = _checked("scope", self.scope) if self.scope else None
         _check_token_store(self.token_store)
 
-    def authenticator(self, transport: Transport) -> Authenticator:
+    def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
         self.resolve()
         grant = RefreshTokenGrant(
@@ -182,7 +263,7 @@ class ServiceUserAuth(_Credentials):
         self.private_key = _checked_private_key(self.private_key)
         self.token_url = _checked_token_url(self.token_url)
 
-    def authenticator(self, transport: Transport) -> Authenticator:
+    def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
         self.resolve()
         grant = ServiceUserGrant(
@@ -212,7 +293,7 @@ class IdKeyAuth(_Credentials):
         """
         self._set("app_id", "app_key", "user_id", "user_key")
 
-    def authenticator(self, transport: Transport) -> Authenticator:
+    def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
         self.resolve()
         return IdKeyAuthenticator(self.app_id, self.app_key, self.user_id, self.user_key)

@@ -35,7 +35,8 @@ from d2l_brightspace.client.errors import (
     RateLimited,
     RequestContext,
 )
-from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
+from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse, SignableRequest
+from d2l_brightspace.client.http.transport import OversizedBody, SendsOne, TransportFailure
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -266,11 +267,11 @@ class TokenAuthenticator:
         self._token: AccessToken | None = None
         self._failure: BrightspaceError | None = None
 
-    def authenticate(self, request: requests.PreparedRequest) -> None:
+    def authenticate(self, request: SignableRequest) -> None:
         """Set the bearer, getting a token first if there is none that is fresh."""
         request.headers["Authorization"] = f"Bearer {self._fresh_token().value}"
 
-    def renew(self, refused: requests.PreparedRequest) -> bool:
+    def renew(self, refused: SignableRequest) -> bool:
         """Replace the token that a request was refused with, unless another thread has."""
         value = str(refused.headers.get("Authorization", "")).removeprefix("Bearer ")
         with self._lock:
@@ -482,7 +483,7 @@ class TokenEndpoint:
     def __init__(
         self,
         url: str,
-        transport: Transport,
+        transport: SendsOne,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -521,17 +522,15 @@ class TokenEndpoint:
             request = requests.Request(
                 "POST", self.url, data=form(), auth=basic, headers={"Accept": "application/json"}
             )
-            outcome = self._exchange(request.prepare(), single_use=single_use)
-            if isinstance(outcome, requests.Response):
+            outcome = self._exchange(HttpRequest.of(request.prepare()), single_use=single_use)
+            if isinstance(outcome, HttpResponse):
                 return TokenAnswer(_fields(outcome, single_use=single_use), sent_at)
             rest = max(outcome.rest, _BACKOFF_SECONDS * 2 ** (attempt - 1))
             if attempt == _ATTEMPTS or rest > _LONGEST_REST_SECONDS:
                 raise outcome.error
             self._sleep(rest)
 
-    def _exchange(
-        self, request: requests.PreparedRequest, *, single_use: bool
-    ) -> requests.Response | _Again:
+    def _exchange(self, request: HttpRequest, *, single_use: bool) -> HttpResponse | _Again:
         try:
             response = self._transport.exchange(request)
         except TransportFailure as failure:
@@ -557,7 +556,7 @@ class _Again:
     rest: float = 0.0
 
 
-def _again(response: requests.Response) -> _Again | None:
+def _again(response: HttpResponse) -> _Again | None:
     context = _context(response.status_code)
     # `Retry-After` as a date is left to the back-off
     rest = _seconds(response.headers.get("Retry-After")) or 0.0
@@ -569,7 +568,7 @@ def _again(response: requests.Response) -> _Again | None:
     return None
 
 
-def _fields(response: requests.Response, *, single_use: bool) -> Mapping[str, Any]:
+def _fields(response: HttpResponse, *, single_use: bool) -> Mapping[str, Any]:
     document = _json_object(response.content)
     if response.status_code >= requests.codes.bad_request:
         raise _refused(response.status_code, (document or {}).get("error"), single_use=single_use)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests import PreparedRequest, Request, Response
+from requests import PreparedRequest, Request
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
 from d2l_brightspace.client.routes import Route
@@ -23,6 +23,7 @@ from d2l_brightspace.client.sending.response_policy import (
 from d2l_brightspace.client.sending.retry_budget import Patience
 from d2l_brightspace.client.sending.sender import MOST_REDIRECTS, Sender
 
+from .messages import HttpRequest, HttpResponse
 from .resumable_file import PartialFile
 from .transport import TransportFailure, within_origin
 
@@ -59,28 +60,26 @@ class Downloads:
     @contextmanager
     def _opened(
         self, link: str, file: PartialFile, route: Route, where: RequestContext
-    ) -> Iterator[tuple[PreparedRequest, Response, Iterator[bytes]]]:
+    ) -> Iterator[tuple[HttpRequest, HttpResponse, Iterator[bytes]]]:
         """Ask for a file and follow redirects, also to other hosts."""
         base = self._sender.base_url
         for _ in range(MOST_REDIRECTS + 1):
             request = self._wanted(link, base, file, where)
-            ours = within_origin(request.url or "", self._sender.base_url) is not None
+            ours = within_origin(request.url, self._sender.base_url) is not None
             with ExitStack() as stack:
                 with self._sender.pacer.turn(costs=ours) as learn:
-                    sent = (
-                        self._sender.ready(request, request.url or "", route) if ours else request
-                    )
+                    sent = self._sender.ready(request, request.url, route) if ours else request
                     response, chunks = stack.enter_context(self._sender.transport.streamed(sent))
                     learn(response)
                 if not response.is_redirect:
                     yield sent, response, chunks
                     return
-            link, base = response.headers["Location"], request.url or ""
+            link, base = response.headers["Location"], request.url
         raise ProtocolError(f"More than {MOST_REDIRECTS} redirects", where)
 
     def _wanted(
         self, link: str, base: str, file: PartialFile, where: RequestContext
-    ) -> PreparedRequest:
+    ) -> HttpRequest:
         """The request for a part of a file, with no credential on it."""
         try:
             url = urljoin(base, link)
@@ -90,11 +89,11 @@ class Downloads:
             raise ProtocolError("The download leads to what is no URL", where) from None
         if scheme != "https" and (secure or scheme != "http"):
             raise ProtocolError("The download leads to plain HTTP, which is not followed", where)
-        return self._sender.with_version(wanted)
+        return self._sender.with_version(HttpRequest.of(wanted))
 
     def _take(
         self,
-        response: Response,
+        response: HttpResponse,
         chunks: Iterator[bytes],
         file: PartialFile,
         route: Route,
@@ -108,5 +107,5 @@ class Downloads:
         if response.status_code == 416:
             file.start_again()
             return Retry(ServiceUnavailable("The download cannot go on where it was", where))
-        response._content = b"".join(islice(chunks, 1))
+        response.content = b"".join(islice(chunks, 1))
         return judge(response, where, route.scope)

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from requests import Response
-
+from .messages import HttpResponse
 from .transport import TransportFailure
 
 
@@ -38,7 +37,7 @@ class PartialFile:
                 headers["If-Range"] = self._validator
         return headers
 
-    def take(self, response: Response, chunks: Iterable[bytes]) -> None:
+    def take(self, response: HttpResponse, chunks: Iterable[bytes]) -> None:
         """Write what an answer (200 or 206) brings.
 
         Raises:
@@ -62,7 +61,7 @@ class PartialFile:
         self.received = 0
         self._validator = None
 
-    def _begin(self, response: Response) -> None:
+    def _begin(self, response: HttpResponse) -> None:
         headers = response.headers
         if response.status_code == 206:
             span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))

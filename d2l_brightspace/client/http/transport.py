@@ -6,23 +6,26 @@ judges no status; it makes sure that an answer is complete before anybody looks 
 
 from __future__ import annotations
 
-import http.client
-import io
-import logging
-import socket
-import time
+import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+from urllib3.response import BaseHTTPResponse
 
 from d2l_brightspace.client.limits import Limits
 
+from .connections import OversizedBody, PoolAdapter, TimedAnswer, WholeAnswer, read_whole
+from .messages import Headers, HttpRequest, HttpResponse
+from .private_logs import private_logs
 from .uploads import FileUpload
+
+__all__ = ["OversizedBody", "SendsOne", "Transport", "TransportFailure", "within_origin"]
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -41,12 +44,28 @@ class TransportFailure(Exception):
         self.delivered = delivered
 
 
-class OversizedBody(Exception):
-    """The body is larger than `limits.max_body_megabytes` once decompressed."""
+@dataclass(frozen=True)
+class _Origin:
+    """Where the requests for one scheme, host and port go."""
+
+    pool: urllib3.HTTPConnectionPool
+    host: str
+    """As the `Host` header says it."""
+    prefix: str
+    """What goes before the path: the origin itself where a proxy is asked, else nothing."""
+    is_short: bool
+    """Whether its connections read a whole answer by themselves."""
+
+
+class SendsOne(Protocol):
+    """What does single exchanges; a transport does."""
+
+    def exchange(self, request: HttpRequest) -> HttpResponse:
+        """Send one request and read its answer whole."""
 
 
 class Transport:
-    """Sends prepared requests and reads their answers whole; safe to share between threads.
+    """Sends requests and reads their answers whole; safe to share between threads.
 
     Args:
         limits: Time and size bounds.
@@ -54,13 +73,18 @@ class Transport:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._adapter = _Adapter(
-            pool_connections=4, pool_maxsize=limits.requests_in_flight + 8, max_retries=0
+        self._room = int(limits.max_body_megabytes * 1024 * 1024)
+        self._adapter = PoolAdapter(
+            self._room, pool_connections=4, pool_maxsize=limits.requests_in_flight + 8
         )
-        logging.getLogger("urllib3.connectionpool").addFilter(_without_query)
-        self._environments: dict[str, dict[str, Any]] = {}
+        self._lock = threading.Lock()
+        self._logs = ExitStack()
+        # for a transport that nobody closes
+        weakref.finalize(self, self._logs.close)
+        self._origins: dict[str, _Origin] = {}
+        self._timeout = _timeout(limits.connect_seconds, limits.response_seconds)
 
-    def exchange(self, request: requests.PreparedRequest) -> requests.Response:
+    def exchange(self, request: HttpRequest) -> HttpResponse:
         """Send one request and read its answer whole.
 
         Args:
@@ -73,39 +97,28 @@ class Transport:
             TransportFailure: If no whole answer arrived in time.
             OversizedBody: If the body is larger than the limit.
         """
-        if isinstance(request.body, FileUpload):
-            return self._upload(request, request.body)
-        return self._whole(
-            self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
-        )
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._adapter.close()
-
-    def _upload(self, request: requests.PreparedRequest, body: FileUpload) -> requests.Response:
-        body.sent_whole = False
-        # urllib3 sends under the time for connecting, and a line may well stall for longer than
-        # that; how long the whole upload takes is a matter of the line
-        return self._whole(
-            self._open(request, self._limits.response_seconds, self._limits.upload_seconds)
-        )
-
-    def _whole(self, response: requests.Response) -> requests.Response:
+        origin, target = self._route(request.url)
+        if request.method == "GET" and request.body is None and origin.is_short:
+            answer: WholeAnswer = self._send(request, origin, target, self._timeout, whole=True)
+            return HttpResponse(answer.status, answer.headers, answer.data, request.url, request)
+        response = self._send(request, origin, target, self._patience(request), whole=False)
         try:
-            response._content = b"".join(self._read(response))
+            return _response(response, request, self._read(response))
         except BaseException:
             response.close()
             raise
-        # requests would close a connection whose body it has not read itself; this one is reusable
-        response._content_consumed = True  # type: ignore[attr-defined]
-        response.raw.release_conn()
-        return response
+        finally:
+            response.release_conn()
+
+    def close(self) -> None:
+        """Close all connections; the log of urllib3 is its own again."""
+        with self._lock:
+            self._origins.clear()
+            self._adapter.close()
+            self._logs.close()
 
     @contextmanager
-    def streamed(
-        self, request: requests.PreparedRequest
-    ) -> Iterator[tuple[requests.Response, Iterator[bytes]]]:
+    def streamed(self, request: HttpRequest) -> Iterator[tuple[HttpResponse, Iterator[bytes]]]:
         """Send one request and read the body of its answer piece by piece, of any size.
 
         No time limit holds for the whole body, but `response_seconds` for each silence in it.
@@ -114,71 +127,116 @@ class Transport:
             request: Ready to send; its host is contacted as it is.
 
         Yields:
-            The answer of any status and the pieces of its body as they were sent.
+            The answer of any status, without its body, and the pieces of that as they were sent.
 
         Raises:
             TransportFailure: If no answer arrived, or, from the pieces, if the body broke off.
         """
-        response = self._open(request, self._limits.connect_seconds, self._limits.response_seconds)
-        answer = response.raw._original_response
-        if isinstance(answer, _Answer):
+        origin, target = self._route(request.url)
+        response = self._send(request, origin, target, self._timeout, whole=False)
+        answer = response._original_response
+        if isinstance(answer, TimedAnswer):
             answer.may_take_long()
         try:
-            yield response, self._pieces(response)
+            yield _response(response, request, b""), self._pieces(response)
         finally:
             response.close()
+            response.release_conn()
 
-    def _open(
-        self, request: requests.PreparedRequest, send_seconds: float, answer_seconds: float
-    ) -> requests.Response:
+    def _send(
+        self,
+        request: HttpRequest,
+        origin: _Origin,
+        target: str,
+        timeout: urllib3.Timeout,
+        *,
+        whole: bool,
+    ) -> Any:
+        request.headers["Host"] = origin.host
+        if isinstance(request.body, FileUpload):
+            request.body.sent_whole = False
         try:
-            return self._adapter.send(
-                request,
-                timeout=(send_seconds, answer_seconds),
-                **self._environment(request.url or ""),
+            return origin.pool.urlopen(
+                request.method,
+                target,
+                request.body,
+                request.headers,
+                retries=_NO_RETRIES,
+                redirect=False,
+                assert_same_host=False,
+                timeout=timeout,
+                preload_content=whole,
+                decode_content=False,
+                chunked=request.body is not None and "Content-Length" not in request.headers,
             )
-        except requests.exceptions.ReadTimeout:
+        except urllib3.exceptions.ReadTimeoutError:
             raise self._too_slow() from None
         # the messages of these exceptions hold the URL, so none of them is passed on
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.ProxyError) as error:
+        except _NEVER_ARRIVED as error:
             raise TransportFailure(_kind(error), delivered=False) from None
-        except requests.exceptions.SSLError as error:
+        except urllib3.exceptions.SSLError as error:
             uploaded = isinstance(request.body, FileUpload) and request.body.sent_whole
             raise TransportFailure(_kind(error), delivered=uploaded) from None
-        except requests.exceptions.ConnectionError as error:
-            refused = isinstance(_cause(error), urllib3.exceptions.NewConnectionError)
-            delivered = not refused and _sent_whole(request)
-            raise TransportFailure(_kind(error), delivered=delivered) from None
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise TransportFailure(_kind(error), delivered=_sent_whole(request)) from None
 
-    def _environment(self, url: str) -> dict[str, Any]:
-        """What `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and the like say; read once for each origin."""
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        if origin not in self._environments:
-            with requests.Session() as session:
-                found = session.merge_environment_settings(url, {}, True, None, None)
-            self._environments[origin] = dict(found)
-        return self._environments[origin]
+    def _patience(self, request: HttpRequest) -> urllib3.Timeout:
+        if not isinstance(request.body, FileUpload):
+            return self._timeout
+        # urllib3 sends under the time for connecting, and a line may well stall for longer than
+        # that; how long the whole upload takes is a matter of the line
+        return _timeout(self._limits.response_seconds, self._limits.upload_seconds)
 
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+    def _route(self, url: str) -> tuple[_Origin, str]:
+        """The origin of a URL, and the rest of it as it goes over the wire."""
+        scheme, _, rest = url.partition("://")
+        place, _, path = rest.partition("/")
+        if "?" in place or "#" in rest:
+            parts = urlsplit(url)
+            scheme, place = parts.scheme, parts.netloc
+            path = parts.path.removeprefix("/") + (f"?{parts.query}" if parts.query else "")
+        key = f"{scheme}://{place}"
+        origin = self._origins.get(key)
+        if origin is None:
+            with self._lock:
+                origin = self._origins.get(key) or self._open(key)
+                if not self._origins:
+                    self._logs.enter_context(private_logs())
+                self._origins[key] = origin
+        return origin, f"{origin.prefix}/{path}"
+
+    def _open(self, url: str) -> _Origin:
+        """Make ready for an origin: what `HTTPS_PROXY`, `REQUESTS_CA_BUNDLE` and the like say."""
+        try:
+            request = requests.Request("GET", url).prepare()
+            with requests.Session() as session:
+                found: dict[str, Any] = dict(
+                    session.merge_environment_settings(url, {}, True, None, None)
+                )
+            pool: Any = self._adapter.get_connection_with_tls_context(
+                request, found["verify"], found["proxies"], found["cert"]
+            )
+            target = self._adapter.request_url(request, found["proxies"])
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise TransportFailure(_kind(error), delivered=False) from None
+        return _Origin(
+            pool,
+            _host(url),
+            target.removesuffix("/"),
+            hasattr(pool.ConnectionCls, "max_body_bytes"),
+        )
+
+    def _pieces(self, response: BaseHTTPResponse) -> Iterator[bytes]:
         try:
             # `read1` hands out what is there, so that a break costs nothing that has arrived
-            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+            while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise TransportFailure(_kind(error)) from None
 
-    def _read(self, response: requests.Response) -> Iterator[bytes]:
-        room = int(self._limits.max_body_megabytes * 1024 * 1024)
+    def _read(self, response: BaseHTTPResponse) -> bytes:
         try:
-            # `read1` inflates no more than asked for, so a small body cannot fill the memory
-            while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
-                room -= len(chunk)
-                if room < 0:
-                    raise OversizedBody
-                yield chunk
+            return read_whole(response, self._room)
         except urllib3.exceptions.ReadTimeoutError:
             raise self._too_slow() from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -188,92 +246,29 @@ class Transport:
         return TransportFailure(f"the answer took longer than {self._limits.response_seconds:g} s")
 
 
-class _Deadline(io.RawIOBase):
-    """Reads a socket whose timeout is for all reads together, not for each."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._raw = connection.makefile("rb", buffering=0)
-        self._timeout = connection.gettimeout()
-        self._ends_at: float | None = time.monotonic() + (self._timeout or 0.0)
-
-    def lift(self) -> None:
-        """Let each read have its own time again."""
-        self._ends_at = None
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._timeout is None or self._ends_at is None:
-            return self._raw.readinto(buffer)
-        left = self._ends_at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._connection.settimeout(left)
-        try:
-            return self._raw.readinto(buffer)
-        finally:
-            self._connection.settimeout(self._timeout)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+_NO_RETRIES = urllib3.Retry(False, redirect=False)
+_NEVER_ARRIVED = (
+    urllib3.exceptions.ConnectTimeoutError,  # `NewConnectionError` among them
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ProxyError,
+    urllib3.exceptions.LocationValueError,
+)
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer that has one deadline for status line, headers and body: none may trickle."""
-
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp.close()
-        self._deadline = _Deadline(sock)
-        self.fp = io.BufferedReader(self._deadline)
-
-    def may_take_long(self) -> None:
-        """Lift the deadline from the body; each silence in it is bounded still."""
-        self._deadline.lift()
+def _timeout(send_seconds: float, answer_seconds: float) -> urllib3.Timeout:
+    return urllib3.Timeout(connect=send_seconds, read=answer_seconds)
 
 
-class _HTTPConnection(urllib3.connection.HTTPConnection):
-    response_class = _Answer
+def _response(response: BaseHTTPResponse, request: HttpRequest, body: bytes) -> HttpResponse:
+    headers = Headers(response.headers.items())
+    return HttpResponse(response.status, headers, body, request.url, request)
 
 
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
-    response_class = _Answer
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Makes connections whose answers have a deadline, with and without a proxy."""
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
-        manager = super().proxy_manager_for(*arguments, **options)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
-
-
-def _without_query(record: logging.LogRecord) -> bool:
-    """Keep queries out of the log: an ID-Key signature is in there."""
-    if isinstance(record.args, tuple):
-        record.args = tuple(
-            one.partition("?")[0] if isinstance(one, str) else one for one in record.args
-        )
-    return True
+def _host(origin: str) -> str:
+    parts = urlsplit(origin)
+    default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    place = parts.netloc
+    return place.removesuffix(default) if default else place
 
 
 def within_origin(link: str, base: str) -> str | None:
@@ -297,16 +292,9 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
-def _sent_whole(request: requests.PreparedRequest) -> bool:
+def _sent_whole(request: HttpRequest) -> bool:
     return not isinstance(request.body, FileUpload) or request.body.sent_whole
 
 
-def _cause(error: BaseException) -> object:
-    inner = error.args[0] if error.args else None
-    return getattr(inner, "reason", inner)
-
-
 def _kind(error: BaseException) -> str:
-    cause = _cause(error)
-    name = type(cause).__name__ if isinstance(cause, BaseException) else type(error).__name__
-    return f"the connection failed ({name})"
+    return f"the connection failed ({type(error).__name__})"

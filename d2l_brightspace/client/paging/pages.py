@@ -14,30 +14,26 @@ from __future__ import annotations
 
 from typing import Any, Literal, cast
 
-from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, RequestContext
+from d2l_brightspace.client.errors import ProtocolError, RequestContext
 
 Envelope = Literal["bookmark", "object_list", "array", "object"]
+Expected = Literal["bookmark", "object_list", "array", "object", "page_number"]
+"""How a route's documentation says its list comes."""
 
 
-class Page(dict[str, Any]):
+class Page:
     """The rows of one answer and where the next ones are.
 
-    A dictionary, because dlt's `RESTClient` hands it on as a row, and `rest_api` adds the fields
-    of the parent to it.
-
     Args:
-        rows: The blocks of this page.
+        rows: The blocks of this page, decoded, or as the route's `parse` gives them.
         envelope: How they were wrapped.
         bookmark: Value of the next `bookmark` parameter.
         next_url: `Next` link as it arrived.
         has_more: Whether the list goes on.
         bookmark_lost: True if Brightspace no longer knows the bookmark that was asked for.
-        skipped: The error in place of which this page stands.
-
-    Attributes:
-        table: What the route's `tabulate` made of the rows.
-        pages: How many pages as Brightspace sent them it holds.
     """
+
+    __slots__ = ("bookmark", "bookmark_lost", "envelope", "has_more", "next_url", "rows")
 
     def __init__(
         self,
@@ -48,25 +44,25 @@ class Page(dict[str, Any]):
         next_url: str | None = None,
         has_more: bool = False,
         bookmark_lost: bool = False,
-        skipped: BrightspaceError | None = None,
     ) -> None:
-        super().__init__()
         self.rows = rows
         self.envelope = envelope
         self.bookmark = bookmark
         self.next_url = next_url
         self.has_more = has_more
         self.bookmark_lost = bookmark_lost
-        self.skipped = skipped
-        self.table: Any = None
-        self.pages = 1
 
 
-def read_page(body: Any, expected: Envelope | None, where: RequestContext) -> Page:
+def value_of(row: Any, field: str) -> Any:
+    """A field of a block, decoded as a dictionary or as an object; None where it is absent."""
+    return row.get(field) if isinstance(row, dict) else getattr(row, field, None)
+
+
+def read_page(body: Any, expected: Expected | None, where: RequestContext) -> Page:
     """Recognise the envelope of a decoded body.
 
     Args:
-        body: Decoded JSON.
+        body: Decoded JSON, or the page that the route's `parse` has made of it.
         expected: Envelope that the route's documentation promises; None if nothing is known.
         where: Route and org unit for the error text.
 
@@ -75,7 +71,7 @@ def read_page(body: Any, expected: Envelope | None, where: RequestContext) -> Pa
     """
     if expected == "object" and isinstance(body, dict):
         return Page([body], "object")
-    page = _recognise(body, where)
+    page = body if isinstance(body, Page) else _recognise(body, where)
     if expected is not None and page.envelope not in _ACCEPTED[expected]:
         raise ProtocolError(
             f"Expected {_NAMES[expected]} and got {_NAMES[page.envelope]}; nothing of it is loaded",
@@ -134,15 +130,17 @@ def _rows(value: Any, name: str, where: RequestContext) -> list[Any]:
 
 
 _LISTS: frozenset[Envelope] = frozenset({"bookmark", "object_list"})
-_ACCEPTED: dict[Envelope, frozenset[Envelope]] = {
+_ACCEPTED: dict[Expected, frozenset[Envelope]] = {
     "bookmark": _LISTS,
     "object_list": _LISTS,
     "array": _LISTS | {"array"},
     "object": frozenset({"object"}),
+    "page_number": _LISTS | {"array"},
 }
-_NAMES: dict[Envelope, str] = {
+_NAMES: dict[Expected, str] = {
     "bookmark": "a paged result set (PagingInfo, Items)",
     "object_list": "an object list page (Next, Objects)",
     "array": "a JSON array",
     "object": "a single JSON object",
+    "page_number": "a JSON array",
 }

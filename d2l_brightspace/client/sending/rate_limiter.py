@@ -20,9 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from requests import Response
-
 from d2l_brightspace.client.errors import RateLimited
+from d2l_brightspace.client.http.messages import HttpResponse
 
 logger = logging.getLogger(__name__)
 
@@ -172,7 +171,7 @@ class Pacer:
         self._resume_at = 0.0
 
     @contextmanager
-    def turn(self, *, costs: bool = True) -> Iterator[Callable[[Response], None]]:
+    def turn(self, *, costs: bool = True) -> Iterator[Callable[[HttpResponse], None]]:
         """Wait for a turn to send one request; gives the function that its answer goes to.
 
         Args:
@@ -214,7 +213,7 @@ class Pacer:
                 # else in short naps: an answer may show more credits than were foreseen
                 self._sleep(held if held > 0 else min(short, _NAP_SECONDS))
 
-    def _learn(self, sent: Sent | None, response: Response) -> None:
+    def _learn(self, sent: Sent | None, response: HttpResponse) -> None:
         if sent is None:
             return
         headers = response.headers

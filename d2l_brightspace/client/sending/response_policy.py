@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from requests import PreparedRequest, Response
-
+from d2l_brightspace.client.auth.id_key import clock_told_by
 from d2l_brightspace.client.errors import (
     AuthenticationError,
     BrightspaceError,
@@ -26,6 +25,7 @@ from d2l_brightspace.client.errors import (
     RequestContext,
     ServiceUnavailable,
 )
+from d2l_brightspace.client.http.messages import HttpResponse, SignableRequest
 from d2l_brightspace.client.json_codec import decode
 
 
@@ -80,7 +80,10 @@ Verdict = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
 
 
 def judge(  # noqa: PLR0911  # a table of status codes
-    response: Response, where: RequestContext, scope: str | None = None
+    response: HttpResponse,
+    where: RequestContext,
+    scope: str | None = None,
+    parse: Callable[[bytes], Any] = decode,
 ) -> Verdict:
     """Decide what to do with an answer.
 
@@ -88,13 +91,14 @@ def judge(  # noqa: PLR0911  # a table of status codes
         response: The answer with its body; redirects have been followed.
         where: Route and org unit, for the error text.
         scope: OAuth scope that the route asks for, where known.
+        parse: Reads the body of a good answer; raises ValueError or RecursionError for no JSON.
     """
     status = response.status_code
+    if 200 <= status < 300:
+        return _accept(response, where, parse)
     where = replace(where, status=status, detail=_detail(response))
     if status == 429:
         return Wait(_seconds_to_wait(response))
-    if 200 <= status < 300:
-        return _accept(response, replace(where, detail=None))
     if status == 401:
         return RenewCredential(
             AuthenticationError("Brightspace does not accept the token; log in again", where)
@@ -139,33 +143,37 @@ def _unknown(error: BrightspaceError) -> OutcomeUnknown:
     )
 
 
-def _accept(response: Response, where: RequestContext) -> Verdict:
+def _accept(
+    response: HttpResponse, where: RequestContext, parse: Callable[[bytes], Any]
+) -> Verdict:
     content_type = response.headers.get("Content-Type", "").lower()
     body = response.content
-    if not body.strip():
-        return Fail(ProtocolError("The answer is empty", where))
-    if "html" in content_type or body.lstrip()[:1] == b"<":
-        return Fail(
-            ProtocolError(
-                "The answer is an HTML page in place of JSON: a log-in or maintenance page, or a "
-                "host that is no Brightspace",
-                where,
-            )
+    problem = None
+    if not body or body.isspace():
+        problem = "The answer is empty"
+    elif "html" in content_type or _MARKUP.match(body):
+        problem = (
+            "The answer is an HTML page in place of JSON: a log-in or maintenance page, or a "
+            "host that is no Brightspace"
         )
-    if content_type and "json" not in content_type:
-        return Fail(ProtocolError(f"The answer is {content_type.split(';')[0]}, not JSON", where))
+    elif content_type and "json" not in content_type:
+        problem = f"The answer is {content_type.split(';')[0]}, not JSON"
+    if problem is not None:
+        return Fail(ProtocolError(problem, replace(where, status=response.status_code)))
     try:
-        return Accept(decode(body))
+        return Accept(parse(body))
     except (ValueError, RecursionError):
         # an answer cut short looks like this, so another try may bring it whole
+        where = replace(where, status=response.status_code)
         return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))
 
 
-def _forbidden(response: Response, where: RequestContext, scope: str | None) -> Verdict:
+def _forbidden(response: HttpResponse, where: RequestContext, scope: str | None) -> Verdict:
     text = response.text[:_READ_CHARACTERS]
-    if skew := _OUT_OF_RANGE.search(text):
+    server_time = clock_told_by(text)
+    if server_time is not None:
         return CorrectClock(
-            int(skew[1]),
+            server_time,
             AuthenticationError(
                 "Brightspace's clock and this machine's differ; set this machine's clock", where
             ),
@@ -194,7 +202,7 @@ def _what_is_missing(where: RequestContext, scope: str | None) -> str:
     return "The caller's role may not read this"
 
 
-def _seconds_to_wait(response: Response) -> float | None:
+def _seconds_to_wait(response: HttpResponse) -> float | None:
     # 429 carries Retry-After alone (KB 1195); the reset header is for answers that break this
     for name in ("Retry-After", "X-Rate-Limit-Reset"):
         seconds = _seconds(response.headers.get(name))
@@ -218,7 +226,7 @@ def _seconds(value: str | None) -> float | None:
         return None
 
 
-def _detail(response: Response) -> str | None:
+def _detail(response: HttpResponse) -> str | None:
     """Brightspace's own words on an error, with nothing secret or personal in them."""
     if response.status_code < 400:
         return None
@@ -228,7 +236,7 @@ def _detail(response: Response) -> str | None:
     return _EMAIL.sub("***", words)[:_DETAIL_CHARACTERS] or None
 
 
-def _words(response: Response) -> Iterable[str]:
+def _words(response: HttpResponse) -> Iterable[str]:
     text = response.text[:_READ_CHARACTERS].strip()
     try:
         block = decode(text.encode())
@@ -245,7 +253,7 @@ def _words(response: Response) -> Iterable[str]:
     return [f"{title}:" if title and detail else str(title or ""), str(detail or "")]
 
 
-def _secrets_sent(request: PreparedRequest | None) -> list[str]:
+def _secrets_sent(request: SignableRequest | None) -> list[str]:
     if request is None:
         return []
     header = str(request.headers.get("Authorization", ""))
@@ -257,7 +265,7 @@ def _secrets_sent(request: PreparedRequest | None) -> list[str]:
     return [secret for secret in (header.partition(" ")[2], *signed) if secret]
 
 
-_OUT_OF_RANGE = re.compile(r"Timestamp out of range\s*(\d+)", re.IGNORECASE)
+_MARKUP = re.compile(rb"\s*<")
 _INVALID_TOKEN = re.compile(r"^\W*(invalid token|token expired)", re.IGNORECASE)
 _SECURITY_VARIABLE = re.compile(r"securityVariableName:\s*([\w.]+)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")

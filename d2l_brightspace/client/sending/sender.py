@@ -10,11 +10,11 @@ from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any
 
-import requests
-from requests import PreparedRequest, Response
+from requests import PreparedRequest, RequestException
 
 from d2l_brightspace.client.auth.credentials import Authenticator
 from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
+from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.transport import (
     OversizedBody,
     Transport,
@@ -71,22 +71,33 @@ class Sender:
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
 
-    def ask(self, request: PreparedRequest, route: Route, where: RequestContext) -> tuple[Any, str]:
-        """Send until there is an answer to take; gives its body and its URL.
+    def ask(
+        self, request: str | PreparedRequest, route: Route, where: RequestContext
+    ) -> tuple[Any, str]:
+        """Send until there is an answer to take.
+
+        Args:
+            request: A URL to GET, with `(version)` where the version goes; or a request of
+                another method, as requests prepared it.
+            route: What is known of its route; its `parse` reads the body.
+            where: Route and parents, for the error text.
+
+        Returns:
+            What `route.parse` made of the body, and the URL it came from, without a signature.
 
         Raises:
-            BrightspaceError: If there is none to take.
+            BrightspaceError: If there is no answer to take.
         """
-        patience = Patience(self.limits, where)
+        patience: Patience | None = None
         # may ask Brightspace itself, so not within a turn
-        request = self.with_version(request)
+        wanted = self.with_version(_unsent(request, where))
         while True:
-            sent: PreparedRequest | None = None
+            sent: HttpRequest | None = None
             try:
                 with self.pacer.turn(costs=not route.anonymous) as learn:
-                    sent, response = self._walk(request, route, where)
+                    sent, response = self._walk(wanted, route, where)
                     learn(response)
-                verdict = judge(response, where, route.scope)
+                verdict = judge(response, where, route.scope, route.parse)
             except TransportFailure as failure:
                 error = ServiceUnavailable(f"No answer: {failure.reason}", where)
                 verdict = Retry(error, failure.delivered)
@@ -94,9 +105,10 @@ class Sender:
                 verdict = judge_once(verdict)
             if isinstance(verdict, Accept):
                 return verdict.body, response.url
+            patience = patience or Patience(self.limits, where)
             self.get_over(verdict, sent, patience)
 
-    def get_over(self, verdict: Verdict, sent: PreparedRequest | None, patience: Patience) -> None:
+    def get_over(self, verdict: Verdict, sent: HttpRequest | None, patience: Patience) -> None:
         """Do what makes another try worth it.
 
         Raises:
@@ -119,10 +131,10 @@ class Sender:
             raise verdict.error
 
     def _walk(
-        self, request: PreparedRequest, route: Route, where: RequestContext
-    ) -> tuple[PreparedRequest, Response]:
+        self, request: HttpRequest, route: Route, where: RequestContext
+    ) -> tuple[HttpRequest, HttpResponse]:
         """Send a request and follow redirects within the origin, with credentials anew each."""
-        url = request.url or ""
+        url = request.url
         for _ in range(MOST_REDIRECTS):
             sent = self.ready(request, url, route)
             try:
@@ -147,28 +159,39 @@ class Sender:
             url = target
         raise ProtocolError(f"More than {MOST_REDIRECTS} redirects", where)
 
-    def ready(self, request: PreparedRequest, url: str, route: Route) -> PreparedRequest:
+    def ready(self, request: HttpRequest, url: str, route: Route) -> HttpRequest:
         """The request as it goes out now, with credentials.
 
         Raises:
             ProtocolError: If the URL leads to another origin.
         """
-        if within_origin(url, self.base_url) is None:
+        if not url.startswith(self.base_url) and within_origin(url, self.base_url) is None:
             raise ProtocolError(
                 "The link leads to another host or scheme, where credentials are not sent",
                 RequestContext(route.template),
             )
-        ready = request.copy()
-        ready.hooks = requests.hooks.default_hooks()
-        ready.url = url
+        ready = request.at(url)
         if not route.anonymous:
             self._authenticator.authenticate(ready)
         return ready
 
-    def with_version(self, request: PreparedRequest) -> PreparedRequest:
+    def with_version(self, request: HttpRequest) -> HttpRequest:
         """The request with a version in place of `(version)`."""
-        head, placeholder, tail = (request.url or "").partition(VERSION)
-        if placeholder:
-            request = request.copy()
-            request.url = head + self._spoken_version(head.rstrip("/").rsplit("/", 1)[1]) + tail
-        return request
+        url = self.versioned(request.url)
+        return request if url == request.url else request.at(url)
+
+    def versioned(self, url: str) -> str:
+        """A URL with a version in place of `(version)`; may send the request for versions."""
+        head, placeholder, tail = url.partition(VERSION)
+        if not placeholder:
+            return url
+        return head + self._spoken_version(head.rstrip("/").rsplit("/", 1)[1]) + tail
+
+
+def _unsent(request: str | PreparedRequest, where: RequestContext) -> HttpRequest:
+    if not isinstance(request, str):
+        return HttpRequest.of(request)
+    try:
+        return HttpRequest.get(request)
+    except RequestException:
+        raise ProtocolError("The link is no URL", where) from None

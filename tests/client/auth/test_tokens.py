@@ -39,6 +39,7 @@ from d2l_brightspace.client.errors import (
     ConfigurationError,
     RateLimited,
 )
+from d2l_brightspace.client.http.messages import Headers, HttpRequest, HttpResponse
 from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
 from d2l_brightspace.client.limits import Limits
 from tests import ROOT
@@ -62,30 +63,27 @@ class Clock:
 
 def answer(
     status: int = 200, body: object = None, headers: Mapping[str, str] | None = None
-) -> requests.Response:
-    response = requests.Response()
-    response.status_code = status
-    response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    response.headers.update(headers or {})
-    return response
+) -> HttpResponse:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return HttpResponse(status, Headers((headers or {}).items()), content)
 
 
 class ScriptedTransport(Transport):
     """Gives prepared answers in turn, and after the last one fresh tokens with rotation."""
 
-    def __init__(self, *script: requests.Response | Exception, expires_in: object = 3600) -> None:
+    def __init__(self, *script: HttpResponse | Exception, expires_in: object = 3600) -> None:
         self.script = list(script)
         self.expires_in = expires_in
-        self.requests: list[requests.PreparedRequest] = []
+        self.requests: list[HttpRequest] = []
 
-    def exchange(self, request: requests.PreparedRequest) -> requests.Response:
+    def exchange(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
         step = self.script.pop(0) if self.script else self.granted()
         if isinstance(step, Exception):
             raise step
         return step
 
-    def granted(self) -> requests.Response:
+    def granted(self) -> HttpResponse:
         number = len(self.requests)
         return answer(
             body={
@@ -132,7 +130,7 @@ class Bench:
 
     def __init__(
         self,
-        *script: requests.Response | Exception,
+        *script: HttpResponse | Exception,
         store: TokenStore | None = None,
         configured: str = CONFIGURED,
         clock: Clock | None = None,
@@ -230,7 +228,7 @@ def test_life_begins_when_the_request_was_sent() -> None:
     bench = Bench(expires_in=100)
     exchange = bench.transport.exchange
 
-    def slow(request: requests.PreparedRequest) -> requests.Response:
+    def slow(request: HttpRequest) -> HttpResponse:
         bench.clock.now += 30
         return exchange(request)
 
@@ -421,7 +419,7 @@ def test_refusals(status: int, code: str | None, words: str) -> None:
         "oversized",
     ],
 )
-def test_answers_that_cannot_be_used(response: requests.Response | Exception) -> None:
+def test_answers_that_cannot_be_used(response: HttpResponse | Exception) -> None:
     bench = Bench(response)
     with pytest.raises(AuthenticationError, match="token endpoint") as caught:
         bench.bearer()

@@ -1,0 +1,84 @@
+"""What dlt says about a run: its errors and its log."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dlt
+from dlt.common import logger
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.destination.exceptions import SqlClientNotAvailable
+from dlt.common.exceptions import DltException
+from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
+from dlt.load.exceptions import LoadClientJobException
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+__all__ = [
+    "OUT_OF_REACH",
+    "ConfigFieldMissingException",
+    "DltException",
+    "LoadClientJobException",
+    "PipelineStepFailed",
+    "SqlClientNotAvailable",
+    "causes",
+    "filter_log",
+    "resource_with_arrow_hints_kept",
+    "table_of",
+]
+
+OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
+"""Errors of a destination that does not answer."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, what caused it, what caused that."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def table_of(error: LoadClientJobException) -> str:
+    """The table whose load job failed.
+
+    Relies on a job's id beginning with the name of its table.
+    """
+    return str(error.job_id).partition(".")[0]
+
+
+@contextmanager
+def filter_log(*filters: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """Put filters on what dlt logs, for a while; lines of others pass.
+
+    Relies on `dlt.common.logger.LOGGER` being the logger: it has the name of the workspace, or is
+    the root logger where that has handlers.
+    """
+
+    def let_pass(record: logging.LogRecord) -> bool:
+        return not record.pathname.startswith(_DLT) or all(each(record) for each in filters)
+
+    log = logger.LOGGER or logging.getLogger("dlt")
+    log.addFilter(let_pass)
+    try:
+        yield
+    finally:
+        log.removeFilter(let_pass)
+
+
+def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:
+    """The resource that a log line is about if it is dlt's warning on hints that Arrow has not.
+
+    dlt gives it once for each table whose hints say another type than the Arrow column, such as
+    `json` for a string, and names the resource only.
+    """
+    found = _ARROW_HINTS_KEPT.match(record.getMessage())
+    return found["resource"] if found else None
+
+
+_DLT = str(Path(dlt.__file__).parent)
+_ARROW_HINTS_KEPT = re.compile(
+    "In resource: (?P<resource>[^,]+), when merging arrow schema with dlt schema"
+)

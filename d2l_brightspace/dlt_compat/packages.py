@@ -1,0 +1,72 @@
+"""Load packages on disk: what an extraction wrote, and what a run before left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import dlt
+
+
+def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[str]:
+    """Delete what was extracted for some tables, and not normalized yet.
+
+    A table without files keeps its rows, whatever its write disposition: dlt marks a `replace`
+    table that got no rows by an empty file, which goes as well.
+
+    Relies on extracted packages being listed in dlt's normalize storage, with one file for each job
+    and the name of its table at the beginning of the file's name.
+
+    Args:
+        pipeline: Whose packages.
+        tables: Names in dlt's schema; tables nested in them go with them.
+
+    Returns:
+        The names of the files that were deleted.
+    """
+    packages = pipeline._get_normalize_storage().extracted_packages
+    gone = []
+    for load_id in packages.list_packages():
+        unwanted = _with_nested(packages.load_schema(load_id), tables)
+        jobs = packages.get_load_package_jobs(load_id)["new_jobs"]
+        for job in jobs:
+            if job.table_name in unwanted:
+                path = packages.get_job_file_path(load_id, "new_jobs", job.file_name())
+                packages.storage.delete(path)
+                gone.append(job.file_name())
+    return gone
+
+
+def _with_nested(schema: dlt.Schema, tables: Collection[str]) -> set[str]:
+    """The tables and those nested in them."""
+    found = set(tables)
+    parents = {name: table.get("parent") for name, table in schema.tables.items()}
+    while more := {name for name, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def begun_tables(pipeline: dlt.Pipeline, load_id: str) -> set[str]:
+    """The tables of a normalized package with a copy that was begun and not noted as ended.
+
+    Relies on dlt moving a job to `started_jobs` before it copies.
+    """
+    jobs = pipeline.get_load_package_info(load_id).jobs["started_jobs"]
+    return {job.job_file_info.table_name for job in jobs}
+
+
+def change_normalized_schema(
+    pipeline: dlt.Pipeline, load_id: str, change: Callable[[dlt.Schema], bool]
+) -> None:
+    """Change the schema that a normalized package is going to be loaded by.
+
+    Relies on a normalized package holding a schema of its own, which the load reads.
+
+    Args:
+        pipeline: Whose package.
+        load_id: Which package.
+        change: Changes the schema; gives whether it did.
+    """
+    packages = pipeline._get_load_storage().normalized_packages
+    schema = packages.load_schema(load_id)
+    if change(schema):
+        packages.save_schema(load_id, schema)

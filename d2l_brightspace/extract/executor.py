@@ -1,0 +1,694 @@
+"""Reading many lists side by side: courses, their quizzes, the attempts at each.
+
+One run of the executor serves the resources of a source that are read together. A list is read
+page by page; a page of a table that has children brings the lists of each of its rows, which are
+read before new courses are begun. Rows leave in units: a whole course for a table that is replaced
+by course, a page for a list of the whole tenant. What waits for dlt is bounded: nobody reads on
+while too many rows wait.
+
+All state is behind one lock; requests and the making of tables happen outside of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from d2l_brightspace.client.errors import (
+    SKIPPABLE,
+    BrightspaceError,
+    ProtocolError,
+    RequestContext,
+)
+from d2l_brightspace.client.paging.list_reader import ListReader
+from d2l_brightspace.client.paging.pages import Page, value_of
+from d2l_brightspace.client.paging.time_windows import TimeWindow, utc
+from d2l_brightspace.client.routes import Route
+from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint, ancestors
+
+from .arrow import Part, Rows, Tabulator, UnexpectedValue
+from .field_tree import NESTING, UNDECLARED
+from .parents import CourseOfferings
+from .typed_rows import TypedRows
+from .units import Unit
+
+Keys = Mapping[str, Any]
+_BATCH_ROWS = 50_000
+"""Rows that leave together: each table handed to dlt costs it some milliseconds."""
+_MOST_WAITING_ROWS = 200_000
+"""Nobody reads on while more rows than these wait for dlt."""
+_ROWS_OF_A_TABLE = 500
+"""A page of so many rows becomes a table at once; fewer share one with others."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How much of a table is wanted.
+
+    Attributes:
+        units: At most so many units; None for all.
+        one_by_one: Whether the next page of a list of the whole tenant is read only when one was
+            taken.
+        params: Query parameters besides those of the declaration.
+    """
+
+    units: int | None = None
+    one_by_one: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Node:
+    """One table of a run: what is known of it, and how far it is."""
+
+    name: str
+    endpoint: Endpoint | None
+    """None for the courses, which are no table."""
+    route: Route | None = None
+    typed: TypedRows = field(default_factory=lambda: TypedRows({}))
+    tabulate: Tabulator | None = None
+    demand: Demand = field(default_factory=Demand)
+    children: list[Node] = field(default_factory=list)
+    descendants: list[Node] = field(default_factory=list)
+    is_taking: bool = False
+    """Whether its resource takes rows; else it is read for its children only."""
+    ready: deque[Unit] = field(default_factory=deque)
+    ready_rows: int = 0
+    skipped: list[Unit] = field(default_factory=list)
+    """Held back until something was loaded: if nothing is, the table has failed."""
+    failure: BrightspaceError | None = None
+    started: int = 0
+    taken: int = 0
+    loaded: int = 0
+    open_lists: int = 0
+    """Lists that may still bring rows, those of its parents included."""
+    gathered_keys: list[Keys] = field(default_factory=list)
+    parked: list[_List] = field(default_factory=list)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all that it will ever have is ready."""
+        return not self.open_lists and not self.gathered_keys and not self.parked
+
+    def may_start(self) -> bool:
+        """Whether one more unit is wanted."""
+        if not self.is_taking or self.failure is not None:
+            return False
+        return self.demand.units is None or self.started < self.demand.units
+
+    def is_needed(self) -> bool:
+        """Whether one more list of it is wanted, for itself or for its children."""
+        return self.may_start() or any(child.is_needed() for child in self.children)
+
+    def may_start_later(self) -> bool:
+        """Whether one more unit is wanted if one of those that were begun is skipped."""
+        return self.demand.units is not None and any(
+            one.is_taking and one.failure is None and one.loaded < one.demand.units
+            for one in (self, *self.descendants)
+            if one.demand.units is not None
+        )
+
+    def is_read(self) -> bool:
+        """Whether anybody takes what its lists bring."""
+        return self.is_taking or any(child.is_read() for child in self.children)
+
+
+@dataclass(eq=False)
+class _List:
+    """A list that is being read."""
+
+    node: Node
+    keys: Keys
+    reader: ListReader
+    units: Mapping[Node, Unit]
+    """Where its rows go, and those of its children; empty for a list of the whole tenant."""
+    context: RequestContext
+    org_unit_ids: tuple[int, ...] = (0,)
+    window: TimeWindow | None = None
+    parts: list[Part | Rows] = field(default_factory=list)
+    rows: int = 0
+    spawned: set[Any] = field(default_factory=set)
+
+
+@dataclass(eq=False)
+class _Courses:
+    """The list of courses, which are rows of no table."""
+
+    node: Node
+    pages: Iterator[list[int]]
+
+
+@dataclass
+class _Expansion:
+    """Lists of the children of some rows, made as they are begun."""
+
+    node: Node
+    units: Mapping[Node, Unit]
+    lists: Iterator[_List | None]
+
+
+class Run:
+    """One reading of some tables of a Brightspace.
+
+    Args:
+        session: Sends the requests.
+        courses: The courses of the run.
+        endpoints: All declarations, by name.
+    """
+
+    def __init__(
+        self,
+        session: BrightspaceSession,
+        courses: CourseOfferings,
+        endpoints: Mapping[str, Endpoint],
+    ) -> None:
+        self._session = session
+        self._courses = courses
+        self._endpoints = endpoints
+        self._nodes: dict[str, Node] = {}
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._news = threading.Condition(self._lock)
+        self._continued: deque[_List | _Courses] = deque()
+        self._expansions: list[_Expansion] = []
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._waiting_rows = 0
+        self._fatal: BaseException | None = None
+        self._stopped = False
+        self.has_started = False
+
+    # -- what the resources call -----------------------------------------------------------------
+
+    def join(self, endpoint: Endpoint, tabulate: Tabulator, demand: Demand) -> Node:
+        """Take part with a table; before the run has started.
+
+        Args:
+            endpoint: Declares the table.
+            tabulate: Makes tables of its rows.
+            demand: How much of it is wanted.
+        """
+        node = self._node(endpoint)
+        node.tabulate, node.demand, node.is_taking = tabulate, demand, True
+        return node
+
+    def start(self) -> None:
+        """Begin to read for all that have joined."""
+        with self._lock:
+            if self.has_started:
+                return
+            self.has_started = True
+            for node in [*self._nodes.values()]:
+                if node.endpoint is not None:
+                    self._connect(node, node.endpoint)
+            for node in self._nodes.values():
+                node.descendants = [*_below(node)]
+            roots = [node for node in self._nodes.values() if node.endpoint is None]
+            roots += [n for n in self._nodes.values() if n.endpoint and n.endpoint.parent is None]
+            for root in filter(Node.is_needed, roots):
+                task: _List | _Courses = (
+                    _Courses(root, self._courses.pages())
+                    if root.endpoint is None
+                    else self._list(root, {}, {})
+                )
+                self._open(root, {})
+                self._continue(task)
+
+    def units(self, node: Node) -> Iterator[list[Unit]]:
+        """The units of a table as they come, several at a time; an empty list: nothing yet.
+
+        Raises:
+            BrightspaceError: If nothing more can be read at all, by nobody.
+        """
+        self.start()
+        while True:
+            with self._lock:
+                self._news.wait_for(self._has_news, timeout=_PATIENCE_SECONDS)
+                if self._fatal is not None:
+                    raise self._fatal
+                if self._is_ready(node):
+                    units = [*node.ready]
+                    node.ready.clear()
+                    self._waiting_rows -= node.ready_rows
+                    node.ready_rows = 0
+                    node.taken += len(units)
+                    self._unpark(node)
+                    self._work.notify_all()
+                    if not units:
+                        return
+                else:
+                    units = []
+            yield units
+
+    def leave(self, node: Node) -> None:
+        """Take no more of a table; the run stops when all have left."""
+        with self._lock:
+            node.is_taking = False
+            self._waiting_rows -= node.ready_rows
+            node.ready.clear()
+            node.ready_rows = 0
+            self._unpark(node)
+            if not any(one.is_taking for one in self._nodes.values()):
+                self._stopped = True
+            self._work.notify_all()
+            self._news.notify_all()
+            stopped = self._stopped
+        if stopped:
+            for thread in self._threads:
+                thread.join(_JOIN_SECONDS)
+
+    # -- the graph of tables ---------------------------------------------------------------------
+
+    def _node(self, endpoint: Endpoint) -> Node:
+        node = self._nodes.get(endpoint.name)
+        if node is None:
+            types = {name: str(hint["data_type"]) for name, hint in endpoint.columns.items()}
+            types.pop(ORG_UNIT_ID, None)
+            typed = TypedRows(types, endpoint.dropped, single=endpoint.paging == "object")
+            node = Node(endpoint.name, endpoint, _route(endpoint, typed), typed=typed)
+            self._nodes[endpoint.name] = node
+        return node
+
+    def _connect(self, node: Node, endpoint: Endpoint) -> None:
+        for above in ancestors(endpoint, self._endpoints):
+            parent = self._node(above)
+            if node not in parent.children:
+                parent.children.append(node)
+            node, endpoint = parent, above
+        if endpoint.parent == COURSE_OFFERINGS:
+            courses = self._nodes.setdefault(COURSE_OFFERINGS, Node(COURSE_OFFERINGS, None))
+            if node not in courses.children:
+                courses.children.append(node)
+
+    def _list(
+        self,
+        node: Node,
+        keys: Keys,
+        units: Mapping[Node, Unit],
+        org_unit_ids: tuple[int, ...] = (0,),
+        params: Mapping[str, str] | None = None,
+    ) -> _List:
+        endpoint, route = cast("Endpoint", node.endpoint), cast("Route", node.route)
+        context = _context(endpoint, keys)
+        path = endpoint.url(keys, node.demand.params if params is None else params)
+        since = endpoint.since
+        window = TimeWindow(since.field) if since and since.until and since.field else None
+        reader = self._session.list_reader(path, route, context)
+        return _List(node, keys, reader, units, context, org_unit_ids, window)
+
+    # -- the work --------------------------------------------------------------------------------
+
+    def _continue(self, task: _List | _Courses) -> None:
+        self._continued.append(task)
+        if self._idle:
+            self._work.notify()
+        elif len(self._threads) < self._session.limits.requests_in_flight and not self._stopped:
+            thread = threading.Thread(target=self._work_on, name="d2l-brightspace", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work_on(self) -> None:
+        while True:
+            with self._lock:
+                task = self._next_task()
+                while task is None:
+                    if self._stopped or self._fatal is not None:
+                        return
+                    self._idle += 1
+                    self._work.wait()
+                    self._idle -= 1
+                    task = self._next_task()
+                if self._continued or self._expansions:
+                    self._wake_another()
+            try:
+                self._do(task)
+            except BaseException as error:  # noqa: BLE001  # handed to who waits for rows
+                with self._lock:
+                    self._fatal = self._fatal or error
+                    self._work.notify_all()
+                    self._news.notify_all()
+                return
+
+    def _wake_another(self) -> None:
+        if self._idle:
+            self._work.notify()
+        elif len(self._threads) < self._session.limits.requests_in_flight:
+            thread = threading.Thread(target=self._work_on, name="d2l-brightspace", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _next_task(self) -> _List | _Courses | None:
+        if self._stopped or self._fatal is not None or self._waiting_rows > _MOST_WAITING_ROWS:
+            return None
+        while self._continued:
+            task = self._continued.popleft()
+            if task.node.is_read():
+                return task
+            self._close(task.node, task.units if isinstance(task, _List) else {})
+        for expansion in self._expansions[::-1]:
+            for found in expansion.lists:
+                if found is not None:
+                    return found
+                break  # not before it is known what comes of lists that were begun
+            else:
+                self._expansions.remove(expansion)
+                self._close_below(expansion.node, expansion.units)
+        return self._next_task() if self._continued else None
+
+    def _do(self, task: _List | _Courses) -> None:
+        if isinstance(task, _Courses):
+            self._find_courses(task)
+            return
+        try:
+            page = task.reader.read()
+            part = self._converted(task, page)
+        except SKIPPABLE as error:
+            with self._lock:
+                self._skip(task, error)
+            return
+        with self._lock:
+            self._take(task, page, part)
+
+    def _find_courses(self, task: _Courses) -> None:
+        try:
+            ids = next(task.pages, None)
+        except SKIPPABLE as error:
+            with self._lock:
+                for node in task.node.descendants:
+                    node.failure = node.failure or error
+                self._close(task.node, {})
+            return
+        with self._lock:
+            if ids is None or not task.node.is_needed():
+                self._close(task.node, {})
+                return
+            self._expand(task.node, [{ORG_UNIT_ID: one} for one in ids], {})
+            self._continue(task)
+
+    def _converted(self, task: _List, page: Page) -> Part | Rows:
+        part = Part(page.rows, _own_keys(task))
+        tabulate, typed = task.node.tabulate, task.node.typed
+        if tabulate is None or len(page.rows) < _ROWS_OF_A_TABLE:
+            return part
+        try:
+            rows = tabulate([part])
+        except UnexpectedValue as error:
+            raise ProtocolError(str(error), task.context) from None
+        typed.learn(undeclared_fields(rows))
+        return rows
+
+    def _take(self, task: _List, page: Page, part: Part | Rows) -> None:
+        node = task.node
+        if task.reader.begins_again:
+            task.parts, task.rows = [], 0
+        if node.children:
+            self._expand(node, self._keys_of(task, page), task.units)
+        is_stream = node.endpoint is not None and node.endpoint.parent is None
+        if is_stream and node.is_taking:
+            node.started += 1
+            self._deliver(node, Unit(task.keys, [part], len(page.rows), is_stream=True))
+        elif node in task.units:
+            task.parts.append(part)
+            task.rows += len(page.rows)
+        if task.reader.done:
+            self._end(task)
+            return
+        self._split(task, page)
+        if is_stream and node.demand.one_by_one and node.started > node.taken:
+            node.parked.append(task)
+        elif not is_stream or node.is_needed():
+            self._continue(task)
+        else:
+            self._close(node, task.units)
+
+    def _end(self, task: _List) -> None:
+        unit = task.units.get(task.node)
+        if unit is not None:
+            unit.parts += task.parts
+            unit.rows += task.rows
+        self._close(task.node, task.units)
+
+    def _split(self, task: _List, page: Page) -> None:
+        """Let those who are idle read a part of a list that is filtered by time."""
+        endpoint, window = task.node.endpoint, task.window
+        if window is None or endpoint is None or endpoint.since is None:
+            return
+        window.note(page.rows)
+        since = endpoint.since
+        free = self._session.limits.requests_in_flight - len(self._threads) + self._idle
+        if not since.until or task.node.demand.units or free < 1 or self._continued:
+            return
+        later = window.split()
+        if later is None or window.end is None:
+            return
+        start, rest = later
+        params = {**task.node.demand.params, since.param: start}
+        if rest.end is not None:
+            params[since.until] = utc(rest.end)
+        other = self._list(task.node, task.keys, task.units, params=params)
+        other.window = rest
+        self._open(task.node, task.units)
+        self._continue(other)
+        task.reader.end_at(**{since.until: utc(window.end)})
+
+    # -- children --------------------------------------------------------------------------------
+
+    def _expand(self, node: Node, rows: Iterable[Keys], units: Mapping[Node, Unit]) -> None:
+        self._open_below(node, units)
+        lists = self._lists_below(node, rows, units)
+        self._expansions.append(_Expansion(node, units, lists))
+        self._wake_another()
+
+    def _lists_below(
+        self, node: Node, rows: Iterable[Keys], units: Mapping[Node, Unit]
+    ) -> Iterator[_List | None]:
+        for keys in rows:
+            while not any(child.is_needed() for child in node.children):
+                if not any(child.may_start_later() for child in node.children):
+                    return
+                yield None
+            needed = [child for child in node.children if child.is_needed()]
+            for child in needed:
+                if child.endpoint is not None and child.endpoint.parents_per_request > 1:
+                    child.gathered_keys.append(keys)
+                    if len(child.gathered_keys) == child.endpoint.parents_per_request:
+                        yield self._gathered(child)
+                    continue
+                yield self._child_list(child, keys, units)
+
+    def _child_list(self, child: Node, keys: Keys, units: Mapping[Node, Unit]) -> _List:
+        org_unit_ids = (int(keys.get(ORG_UNIT_ID, 0)),)
+        mine = dict(units)
+        for node in (child, *child.descendants):
+            endpoint = node.endpoint
+            if node in mine or endpoint is None or not node.may_start():
+                continue
+            if node is child or (endpoint.replaces is not None and endpoint.replaces in keys):
+                mine[node] = Unit(keys, org_unit_ids=org_unit_ids)
+                node.started += 1
+        task = self._list(child, keys, mine, org_unit_ids)
+        self._open(child, mine)
+        return task
+
+    def _gathered(self, node: Node) -> _List:
+        """One list for several parents."""
+        gathered, node.gathered_keys = node.gathered_keys, []
+        ids = tuple(int(keys[ORG_UNIT_ID]) for keys in gathered)
+        unit = Unit({}, org_unit_ids=ids)
+        node.started += 1
+        keys = {ORG_UNIT_ID: ",".join(map(str, ids))}
+        task = self._list(node, keys, {node: unit}, ids)
+        self._open(node, task.units)
+        return task
+
+    def _keys_of(self, task: _List, page: Page) -> list[Keys]:
+        """Keys of a page's rows, as the children need them; none that had children before."""
+        columns = {
+            column
+            for child in task.node.children
+            if child.endpoint is not None
+            for column in child.endpoint.parent_columns
+            if column not in task.keys
+        }
+        found: list[Keys] = []
+        for row in page.rows:
+            keys = {column: _key(row, column) for column in sorted(columns)}
+            mark = tuple(keys.values())
+            if None in mark:
+                self._skip_below(task, _no_key(task, sorted(columns)))
+            elif mark not in task.spawned:
+                task.spawned.add(mark)
+                found.append({**task.keys, **keys})
+        return found
+
+    # -- the end of lists and units --------------------------------------------------------------
+
+    def _open(self, node: Node, units: Mapping[Node, Unit]) -> None:
+        for one in (node, *node.descendants):
+            one.open_lists += 1
+            if one in units:
+                units[one].open_lists += 1
+
+    def _close(self, node: Node, units: Mapping[Node, Unit]) -> None:
+        self._close_all((node, *node.descendants), units)
+
+    def _open_below(self, node: Node, units: Mapping[Node, Unit]) -> None:
+        for one in node.descendants:
+            one.open_lists += 1
+            if one in units:
+                units[one].open_lists += 1
+
+    def _close_below(self, node: Node, units: Mapping[Node, Unit]) -> None:
+        self._close_all(node.descendants, units)
+
+    def _close_all(self, nodes: Sequence[Node], units: Mapping[Node, Unit]) -> None:
+        for one in nodes:
+            one.open_lists -= 1
+            unit = units.get(one)
+            if unit is not None:
+                unit.open_lists -= 1
+                if not unit.open_lists:
+                    self._complete(one, unit)
+            if one.demand.units is not None:
+                self._work.notify_all()
+            if not one.open_lists:
+                if one.gathered_keys and one.is_taking:
+                    self._continue(self._gathered(one))
+                else:
+                    one.gathered_keys = []
+                    self._news.notify_all()
+
+    def _skip(self, task: _List, error: BrightspaceError) -> None:
+        node = task.node
+        unit = task.units.get(node)
+        if unit is not None:
+            unit.errors.append(error)
+        elif node.endpoint is not None and node.endpoint.parent is None:
+            # a list of the whole tenant is the table, and all that hangs from it
+            for one in (node, *node.descendants):
+                one.failure = one.failure or error
+            self._close(node, task.units)
+            return
+        self._skip_below(task, error)
+        self._close(node, task.units)
+
+    def _skip_below(self, task: _List, error: BrightspaceError) -> None:
+        for node in task.node.descendants:
+            unit = task.units.get(node)
+            if unit is not None:
+                unit.errors.append(error)
+            elif node.is_taking:
+                self._complete(
+                    node, Unit(task.keys, errors=[error], org_unit_ids=task.org_unit_ids)
+                )
+
+    def _complete(self, node: Node, unit: Unit) -> None:
+        if unit.errors:
+            unit.clear()
+            node.started -= 1
+        if not node.is_taking:
+            return
+        if unit.errors and not node.loaded:
+            node.skipped.append(unit)
+            return
+        self._deliver(node, unit)
+
+    def _deliver(self, node: Node, unit: Unit) -> None:
+        if not unit.errors:
+            node.loaded += 1
+            node.ready.extend(node.skipped)
+            node.skipped = []
+        node.ready.append(unit)
+        node.ready_rows += unit.rows
+        self._waiting_rows += unit.rows
+        if self._is_ready(node):
+            self._news.notify_all()
+
+    def _is_ready(self, node: Node) -> bool:
+        if node.is_finished:
+            return True
+        if not node.ready:
+            return False
+        return (
+            node.ready_rows >= _BATCH_ROWS
+            or not node.taken
+            or node.demand.one_by_one
+            or node.demand.units is not None
+            or self._waiting_rows > _MOST_WAITING_ROWS
+        )
+
+    def _has_news(self) -> bool:
+        return self._fatal is not None or any(
+            node.is_taking and self._is_ready(node) for node in self._nodes.values()
+        )
+
+    def _unpark(self, node: Node) -> None:
+        parked, node.parked = node.parked, []
+        for task in parked:
+            self._continue(task)
+
+
+def undeclared_fields(rows: Rows) -> list[str]:
+    """Names of the fields of a table that nobody declares."""
+    return [
+        name.removeprefix(UNDECLARED)
+        for name in rows.table.schema.names
+        if name.startswith(UNDECLARED)
+    ]
+
+
+def _route(endpoint: Endpoint, typed: TypedRows) -> Route:
+    return Route(
+        endpoint.route,
+        endpoint.paging,
+        endpoint.scope,
+        anonymous=endpoint.scope is None,
+        bookmark_field=endpoint.bookmark_field,
+        page_rows=endpoint.page_size.rows if endpoint.page_size else None,
+        parse=typed.parse,
+    )
+
+
+def _below(node: Node) -> Iterator[Node]:
+    for child in node.children:
+        yield child
+        yield from _below(child)
+
+
+def _context(endpoint: Endpoint, keys: Keys) -> RequestContext:
+    org_unit_id = keys.get(ORG_UNIT_ID)
+    below = ", ".join(f"{name}={value}" for name, value in keys.items() if name != ORG_UNIT_ID)
+    return RequestContext(
+        endpoint.route,
+        org_unit_id if isinstance(org_unit_id, int) else None,
+        parent_key=below or None,
+    )
+
+
+def _own_keys(task: _List) -> Keys:
+    """The keys that are one for all rows of a list."""
+    return {} if len(task.org_unit_ids) > 1 else task.keys
+
+
+def _key(row: Any, column: str) -> Any:
+    for name in column.split(NESTING):
+        row = value_of(row, name) if row is not None else None
+    if isinstance(row, str):
+        return int(row) if row.isdecimal() else row or None
+    return row if isinstance(row, int) and not isinstance(row, bool) else None
+
+
+def _no_key(task: _List, columns: Sequence[str]) -> ProtocolError:
+    return ProtocolError(
+        f"A row of {task.node.name} has no {' or '.join(columns)}, so what hangs from it cannot be "
+        "read",
+        task.context,
+    )
+
+
+_PATIENCE_SECONDS = 1.0
+_JOIN_SECONDS = 10.0

@@ -1,0 +1,66 @@
+"""The table of what could not be read, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from d2l_brightspace.client.errors import BrightspaceError, RequestContext
+from d2l_brightspace.dlt_compat.pipes import current_load_id
+from d2l_brightspace.endpoints.columns import count, identifier, text, timestamp
+from d2l_brightspace.endpoints.model import ORG_UNIT_ID
+
+SKIPPED_REQUESTS: dict[str, Any] = {
+    "table_name": "skipped_requests",
+    "write_disposition": "merge",
+    "primary_key": ["run_id", "resource", ORG_UNIT_ID, "parent_key", "route"],
+    "columns": {
+        "run_id": text(
+            "Run in which it was skipped; the `load_id` in `_dlt_loads`.", required=True
+        ),
+        "resource": text("Resource whose rows are missing.", required=True),
+        ORG_UNIT_ID: identifier(
+            "Org unit whose rows are missing; 0 where it is not about one.", required=True
+        ),
+        "parent_key": text(
+            "Keys below the org unit that were asked for, such as `QuizId=7`; empty where none.",
+            required=True,
+        ),
+        "route": text("Route template that was asked.", required=True),
+        "status": count("HTTP status of the answer; null if there was none."),
+        "reason": text("Kind of error, such as PermissionDenied."),
+        "detail": text("What happened, with Brightspace's own words."),
+        "rows_missing": count("How many rows were left out; null where a whole list is missing."),
+        "recorded_at": timestamp("When it was skipped (UTC)."),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A list, or some of its rows, that could not be loaded."""
+
+    org_unit_id: int
+    error: BrightspaceError
+    rows_missing: int | None = None
+
+
+def skipped_request(
+    resource: str, org_unit_id: int, error: BrightspaceError, rows_missing: int | None = None
+) -> dict[str, Any]:
+    """One row of `skipped_requests`."""
+    context = error.context or RequestContext("")
+    words = f"Brightspace says: {context.detail}" if context.detail else ""
+    return {
+        "run_id": current_load_id() or "none",
+        "resource": resource,
+        ORG_UNIT_ID: org_unit_id,
+        "parent_key": context.parent_key or "",
+        "route": context.route,
+        "status": context.status,
+        "reason": type(error).__name__,
+        "detail": ". ".join(filter(None, [error.message, words])),
+        "rows_missing": rows_missing,
+        "recorded_at": datetime.now(timezone.utc),
+    }

@@ -1,0 +1,65 @@
+"""What a run raises in place of dlt's own errors, which are several pages long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from d2l_brightspace.client.errors import BrightspaceError
+from d2l_brightspace.dlt_compat import messages
+
+
+class DestinationInUse(BrightspaceError):
+    """Another process writes to the database file: wait for its end; no row is lost."""
+
+
+class DestinationRefused(BrightspaceError):
+    """The destination does not take the rows of a table: look at what became of the table."""
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Raise what went wrong itself, without dlt's wrapping.
+
+    Raises:
+        DestinationInUse: If another process has the DuckDB file open.
+        DestinationRefused: If the destination does not take the rows of a table.
+    """
+    try:
+        yield
+    except messages.DltException as failure:
+        plain = _plain(failure)
+        if plain is failure:
+            raise
+        raise plain from None
+
+
+def _plain(failure: BaseException) -> BaseException:
+    chain = list(messages.causes(failure))
+    for cause in chain:
+        if isinstance(cause, (BrightspaceError, messages.ConfigFieldMissingException)):
+            return cause
+        if _DUCKDB_IS_LOCKED in str(cause):
+            return DestinationInUse(
+                "Another process has the DuckDB file open, and DuckDB lets one write at a "
+                "time. Run again when it has ended; what was extracted is loaded then."
+            )
+        if isinstance(cause, messages.LoadClientJobException):
+            return _refused(messages.table_of(cause), chain[-1])
+    return failure
+
+
+def _refused(table: str, cause: BaseException) -> DestinationRefused:
+    reason = type(cause).__name__
+    if reason in _QUOTES_NO_VALUE:
+        reason = str(cause).partition("\n")[0]
+    return DestinationRefused(
+        f"The destination does not take the rows of the table {table} ({reason}). Make room if "
+        "a disk is full; if somebody changed the table by hand, give it its columns back, or load "
+        "it anew with `--full-refresh`. Nothing is lost: the next run loads these rows again."
+    )
+
+
+_QUOTES_NO_VALUE = ("BinderException", "CatalogException", "IOException", "TransactionException")
+"""Errors of DuckDB whose words name tables, columns and files, and no value of a row."""
+_DUCKDB_IS_LOCKED = "Could not set lock on file"

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from d2l_brightspace.client.http.messages import HttpRequest
+from d2l_brightspace.client.http.private_logs import LOGGERS, private_logs
+from d2l_brightspace.client.http.transport import Transport
+from d2l_brightspace.client.limits import Limits
+from tests.hostile.server import Answer, Raw, Server
+
+CANARY = "canary-signature"
+BROKEN = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b"no header https://storage.example.com/file?sig=canary-signature\r\nLocation: x\r\n\r\n{}"
+)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(lambda _: Answer(200, b"{}")) as one:
+        yield one
+
+
+def filters() -> list[int]:
+    return [len(logging.getLogger(name).filters) for name in LOGGERS]
+
+
+def everything_logged(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(
+        f"{record.getMessage()} {record.exc_info} {record.__dict__}" for record in caplog.records
+    )
+
+
+def test_no_query_is_logged(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    transport = Transport(Limits())
+    transport.exchange(HttpRequest.get(f"{server.url}/d2l/api/x?x_c={CANARY}&a=b c"))
+    transport.close()
+    assert "/d2l/api/x" in everything_logged(caplog)
+    assert CANARY not in everything_logged(caplog)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_broken_headers_with_a_signed_link(
+    server: Server, caplog: pytest.LogCaptureFixture, whole: bool
+) -> None:
+    server.fault("/file", Raw([BROKEN]))
+    transport = Transport(Limits())
+    request = HttpRequest.get(f"{server.url}/file?sig={CANARY}")
+    if whole:
+        assert transport.exchange(request).content
+    else:
+        with transport.streamed(request) as (response, pieces):
+            assert response.status_code == 200
+            assert b"".join(pieces)
+    transport.close()
+    assert whole or "Failed to parse headers" in caplog.text
+    assert CANARY not in everything_logged(caplog)
+    assert CANARY not in caplog.text
+
+
+def test_messages_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logger = logging.getLogger(LOGGERS[0])
+    with private_logs():
+        logger.warning("Redirecting /a?sig=" + CANARY + " -> %s", "/b")  # noqa: G003
+        logger.warning("%(url)s", {"url": f"/c?sig={CANARY}"})
+        logger.warning("%s of %d: %r", ValueError(CANARY), 7, f"/d?sig={CANARY}")
+        logger.warning("Nothing secret")
+    assert CANARY not in everything_logged(caplog)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Redirecting /a",
+        "/c",
+        "ValueError of 7: '/d'",
+        "Nothing secret",
+    ]
+
+
+def test_nothing_is_left_behind(server: Server) -> None:
+    before = filters()
+    with private_logs():
+        with private_logs():
+            assert filters() == [count + 1 for count in before]
+        assert filters() == [count + 1 for count in before]
+        transport = Transport(Limits())
+        transport.exchange(HttpRequest.get(f"{server.url}/x"))
+    assert filters() == [count + 1 for count in before]
+    transport.close()
+    assert filters() == before
+
+
+def test_a_transport_that_nobody_closes(server: Server) -> None:
+    before = filters()
+    transport = Transport(Limits())
+    transport.exchange(HttpRequest.get(f"{server.url}/x"))
+    assert filters() != before
+    del transport
+    assert filters() == before
+
+
+def test_many_threads() -> None:
+    before = filters()
+    barrier = threading.Barrier(8)
+
+    def enter_and_leave() -> None:
+        barrier.wait()
+        for _ in range(200):
+            with private_logs():
+                assert filters() == [count + 1 for count in before]
+
+    threads = [threading.Thread(target=enter_and_leave) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert filters() == before

@@ -1,0 +1,109 @@
+"""What is relied on about load packages; a failure here means that dlt has changed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import pytest
+
+from d2l_brightspace.dlt_compat import packages
+
+RELIED_ON = "dlt no longer does what d2l_brightspace.dlt_compat.packages relies on: "
+
+
+def resource(name: str, rows: list[Any], **hints: Any) -> Any:
+    return dlt.resource(rows, name=name, **hints)
+
+
+@dlt.source(name="made_up")
+def made_up(*resources: Any) -> Any:
+    return resources
+
+
+def extracted_files(pipeline: dlt.Pipeline) -> list[str]:
+    folder = Path(pipeline.working_dir) / "normalize" / "extracted"
+    return sorted(path.name.partition(".")[0] for path in folder.glob("*/new_jobs/*"))
+
+
+def test_the_files_of_an_extracted_table_can_be_told_and_deleted(pipeline: dlt.Pipeline) -> None:
+    nested = [{"id": 1, "roles": [{"name": "x"}]}]
+    pipeline.extract(made_up(resource("users", nested), resource("users_too", [{"id": 1}])))
+    before = extracted_files(pipeline)
+    assert "users" in before, RELIED_ON + "job files begin with the table's name"
+
+    gone = packages.discard_extracted(pipeline, ["users"])
+
+    assert [name.partition(".")[0] for name in gone] == ["users"]
+    assert extracted_files(pipeline) == [name for name in before if name != "users"]
+    pipeline.normalize()
+    pipeline.load()
+    names = pipeline.default_schema.data_table_names(seen_data_only=True)
+    assert names == ["users_too"], RELIED_ON + "a table without files is not normalized"
+
+
+def test_a_table_to_be_replaced_keeps_its_rows_when_it_has_no_file(pipeline: dlt.Pipeline) -> None:
+    pipeline.run(made_up(resource("users", [{"id": 1}], write_disposition="replace")))
+    other = resource("courses", [{"id": 1}])
+    nothing = resource("users", [], write_disposition="replace")
+
+    pipeline.extract(made_up(nothing, other))
+    assert "users" in extracted_files(pipeline), RELIED_ON + "an empty file means: empty the table"
+    packages.discard_extracted(pipeline, ["users"])
+    pipeline.normalize()
+    pipeline.load()
+
+    with pipeline.sql_client() as client:
+        kept = client.execute_sql("SELECT COUNT(*) FROM users")
+    assert kept == [(1,)], RELIED_ON + "a table without a file is left alone"
+
+
+def test_tables_nested_in_a_table_are_found_at_any_depth() -> None:
+    schema = dlt.Schema("made_up")
+    for name, parent in (("a", None), ("a__b", "a"), ("a__b__c", "a__b"), ("d", None)):
+        table: Any = {"name": name, "columns": {}} | ({"parent": parent} if parent else {})
+        schema.update_table(table)
+    assert packages._with_nested(schema, ["a"]) == {"a", "a__b", "a__b__c"}
+
+
+def test_a_copy_that_was_begun_is_told_from_one_that_was_not(
+    pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+
+    begun: set[str] = set()
+    copy = DuckDbCopyJob.run
+
+    def look(job: Any) -> None:
+        begun.update(packages.begun_tables(pipeline, load_id))
+        copy(job)
+
+    pipeline.extract(made_up(resource("users", [pa.table({"id": [1]})])))
+    pipeline.normalize()
+    (load_id,) = pipeline.list_normalized_load_packages()
+    assert packages.begun_tables(pipeline, load_id) == set()
+    monkeypatch.setattr(DuckDbCopyJob, "run", look)
+    pipeline.load()
+    assert "users" in begun, RELIED_ON + "a job is in `started_jobs` while it copies"
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_the_schema_of_a_normalized_package_is_what_the_load_goes_by(
+    pipeline: dlt.Pipeline, changes: bool
+) -> None:
+    def change(schema: dlt.Schema) -> bool:
+        schema.tables["users"]["write_disposition"] = "replace"
+        return changes
+
+    for number in (1, 2):
+        pipeline.extract(made_up(resource("users", [{"id": number}])))
+        pipeline.normalize()
+        (load_id,) = pipeline.list_normalized_load_packages()
+        packages.change_normalized_schema(pipeline, load_id, change)
+        pipeline.load()
+
+    with pipeline.sql_client() as client:
+        rows = client.execute_sql("SELECT id FROM users ORDER BY id")
+    assert rows == ([(2,)] if changes else [(1,), (2,)]), RELIED_ON + "a package has its own schema"
