@@ -27,8 +27,8 @@ from d2l_brightspace import (
     run,
 )
 from tests import ROOT
+from tests.wire_server import Server
 
-from .server import Server
 from .tenant import CLIENT, Tenant, change, tenant
 
 RESOURCES = ("users", "courses", "classlist", "enrollments", "log_messages")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from .server import Answer, Request
+from tests.wire_server import Answer, Request
 
 Row = dict[str, Any]
 CLIENT = ("canary-client", "canary-client-secret")

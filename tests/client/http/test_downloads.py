@@ -12,8 +12,8 @@ from d2l_brightspace import BearerAuth, IdKeyAuth, ProtocolError, ServiceUnavail
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from tests.hostile.arena import ID_KEY
-from tests.hostile.server import Answer, Raw, Request, Server, head
 from tests.hostile.tenant import VERSIONS, slowly
+from tests.wire_server import Answer, Raw, Request, Server, head
 
 CONTENT = bytes(range(256)) * 40
 PLUGIN = "dataExport/bds/download/(pluginId)"
