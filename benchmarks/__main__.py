@@ -29,8 +29,16 @@ from pathlib import Path
 
 import duckdb
 
-from . import data_sets
-from .works import Work, works
+from . import data_sets, per_child
+from .works import (
+    Work,
+    class_lists,
+    enrollments,
+    my_enrollments,
+    small_courses,
+    smallest,
+    works,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_FLIGHT = 40
@@ -65,6 +73,8 @@ def main() -> int:
         report.append(_proof_of_the_server())
         scales = [0.1] if options.tenth else [0.1, 1.0]
         report += [_comparison(scale, options.rounds, options.write) for scale in scales]
+        report.append(_smallest_load(options.rounds))
+        report.append(_per_child_request())
         report.append(_within_the_budget(options.rounds))
     if options.growth or options.write:
         report.append(_growth(options.write))
@@ -90,10 +100,11 @@ def _comparison(scale: float, rounds: int, folder: Path | None) -> str:
         with served(work.server_arguments) as address:
             for number in range(rounds):
                 for who, measured in found.items():
-                    if who == "plain" and number and scale == 1.0:
-                        continue  # minutes each; once is enough to tell
+                    if who == "plain" and (number or scale == 1.0):
+                        continue  # minutes each; a tenth is enough to tell
                     measured.append(load(who, work, address))
                     print(f"{work.name} x {scale:g} {who}: {measured[-1]}", flush=True)
+        found = {who: measured for who, measured in found.items() if measured}
         medians = {who: statistics.median(one.seconds for one in found[who]) for who in found}
         seconds[work.name] = medians
         lines += [_line(work, who, found[who], medians) for who in found]
@@ -120,7 +131,7 @@ def _line(work: Work, who: str, measured: Sequence[Measured], medians: Mapping[s
 
 def _within_the_budget(rounds: int) -> str:
     """W2 at a tenth of its size with a bucket that refills 200 credits/s and 10 credits a call."""
-    work, refill, cost, capacity = works(0.1)[1], 200.0, 10.0, 200.0
+    work, refill, cost, capacity = class_lists(0.1), 200.0, 10.0, 200.0
     # from a full bucket: what it holds is there at once, the rest has to flow back
     least = (cost * (work.requests + 1) - capacity) / refill
     budget = ["--credits", str(capacity), "--refill", str(refill)]
@@ -143,15 +154,42 @@ def _within_the_budget(rounds: int) -> str:
     return text
 
 
+def _smallest_load(rounds: int) -> str:
+    """What a process costs before its first request and after its last."""
+    work = smallest()
+    with served(work.server_arguments) as address:
+        measured = [load("ours", work, address) for _ in range(2 * rounds)]
+    text = (
+        f"\n## The smallest load\n\nOne table, one page, the whole process: "
+        f"{statistics.median(one.seconds for one in measured):.2f} s (least "
+        f"{min(one.seconds for one in measured):.2f} s), "
+        f"{statistics.median(one.cpu_seconds for one in measured):.2f} s of CPU.\n"
+    )
+    print(text)
+    return text
+
+
+def _per_child_request() -> str:
+    """CPU of executor and dlt for each list of a course or of a course's quiz."""
+    measured = per_child.measure()
+    text = (
+        f"\n## CPU for each child request\n\nExecutor and dlt, the HTTP exchange and the rows "
+        f"themselves apart: {measured.classlists * 1000:.3f} ms for a list of a course, "
+        f"{measured.attempts * 1000:.3f} ms for a list of a course's quiz.\n"
+    )
+    print(text)
+    return text
+
+
 def _proof_of_the_server() -> str:
     """How fast the server is read by a client that throws everything away."""
-    work = works(0.1)[0]
+    work = my_enrollments(0.1)
     with served(work.server_arguments) as address:
-        url = f"{address}/d2l/api/lp/1.62/enrollments/orgUnits/1/users/"
+        url = f"{address}/d2l/api/lp/1.62/enrollments/myenrollments/"
         started = time.perf_counter()
         size = 0
         for page in range(work.requests):
-            with urllib.request.urlopen(f"{url}?bookmark={page * work.page}") as answer:
+            with urllib.request.urlopen(f"{url}?bookmark={page * 1000}") as answer:
                 size += len(answer.read())
         seconds = time.perf_counter() - started
     text = (
@@ -163,14 +201,8 @@ def _proof_of_the_server() -> str:
 
 
 def _growth(folder: Path | None) -> str:
-    by_rows = [
-        Work(f"{rows:,} rows", "", "enrollments", rows, 1, 0, 1000)
-        for rows in (10_000, 30_000, 100_000, 300_000, 1_000_000)
-    ]
-    by_courses = [
-        Work(f"{courses:,} courses", "", "classlist", courses * 10, courses, 5, 100)
-        for courses in (10, 100, 1000, 3000, 10_000)
-    ]
+    by_rows = [enrollments(rows) for rows in (10_000, 30_000, 100_000, 300_000, 1_000_000)]
+    by_courses = [small_courses(courses) for courses in (10, 100, 1000, 3000, 10_000)]
     lines = ["\n## Growth\n", "| size | seconds | peak MB |", "|---|---|---|"]
     series: list[tuple[str, list[int], list[Measured]]] = []
     for title, group in (("enrollments", by_rows), ("courses of 10 users", by_courses)):
@@ -228,10 +260,10 @@ def load(who: str, work: Work, address: str) -> Measured:
     """Load once in a process of its own, and check that every row arrived."""
     _counted(address)
     with tempfile.TemporaryDirectory() as folder:
-        database = f"{folder}/w.duckdb"
+        database, tables = f"{folder}/w.duckdb", ",".join(work.tables)
         arguments = {
-            "limit": [address, work.table, str(work.courses), str(IN_FLIGHT), database],
-        }.get(who, [address, work.table, str(work.courses), database, folder])
+            "limit": [address, tables, str(work.courses), str(IN_FLIGHT), database],
+        }.get(who, [address, tables, str(work.courses), database, folder])
         environment = {
             **os.environ,
             _LIMITS + "REQUESTS_IN_FLIGHT": str(IN_FLIGHT),
@@ -295,17 +327,16 @@ def _counted(address: str) -> dict[str, float]:
 _NOTES = """
 ## Reading these figures
 
-* *limit* is a script of 90 lines that fetches with aiohttp, makes Arrow columns and inserts them
-  into DuckDB: no dlt, no retries, no checks, one table. *plain* is dlt's `rest_api` as its
-  documentation has it. The servers are `benchmarks/server.py` and, for data sets, the sandbox.
-* Requests: one more than the limit for `/versions/`; W3 reads its windows side by side, and each
-  ends with a page that is not full.
-* A process of ours takes about 1.3 s before its first request and 0.5 s for dlt's own tables,
-  whatever it loads; that is most of the ratio at a tenth of the size.
-* Memory by rows: the enrollments are one org unit's list, which is loaded whole or not at all, so
-  it is held as Arrow and looked through for repeated keys (about 0.25 kB a row); the peak is
-  DuckDB's while it inserts them. Lists of the whole tenant (users, org units, logs) go on in parts
-  of 10 000 rows.
+* *limit* is a script that fetches with aiohttp, decodes with msgspec into typed structs, makes
+  Arrow columns and inserts them into DuckDB: no dlt, no retries, no checks. *plain* is dlt's `rest_api`
+  as its documentation has it, measured at a tenth only. The server is `benchmarks/server.py`, for
+  data sets the sandbox; it runs on the same cores.
+* Requests: one more than the least for `/versions/`. W3 is split into windows of time while it is
+  read; each ends with a page that is not full.
+* A list of the whole tenant leaves in tables of 50 000 rows. One org unit's list is loaded whole or
+  not at all, so it waits as Arrow until its end. The peak is DuckDB's, while it inserts.
+* CPU for each child request: loads of many empty lists that are answered in memory, the larger
+  load's CPU less the smaller one's, by the lists between them.
 * Memory of data sets: both sides grow until DuckDB has filled its `memory_limit`, and no further.
 """
 

@@ -10,8 +10,8 @@ from d2l_brightspace import BearerAuth, d2l_brightspace_source, run
 
 
 def main() -> None:
-    """Load one work: base address, table, courses, DuckDB file, working folder."""
-    base, table, courses, database, folder = sys.argv[1:]
+    """Load one work: base address, tables, courses, DuckDB file, working folder."""
+    base, tables, courses, database, folder = sys.argv[1:]
     pipeline = dlt.pipeline(
         "ours",
         pipelines_dir=folder,
@@ -23,8 +23,9 @@ def main() -> None:
         BearerAuth(token="benchmark"),
         org_unit_ids=range(1, int(courses) + 1),
         start_date="2020-01-01",
+        tables=tables.split(","),
     )
-    run(pipeline, source.with_resources(table))
+    run(pipeline, source)
 
 
 if __name__ == "__main__":

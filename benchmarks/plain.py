@@ -14,8 +14,8 @@ from dlt.sources.helpers.rest_client.paginators import (
 from dlt.sources.rest_api import rest_api_source
 
 RESOURCES: dict[str, dict[str, Any]] = {
-    "enrollments": {
-        "path": "lp/1.62/enrollments/orgUnits/{resources.courses.id}/users/",
+    "my_enrollments": {
+        "path": "lp/1.62/enrollments/myenrollments/",
         "data_selector": "Items",
     },
     "classlist": {
@@ -24,11 +24,24 @@ RESOURCES: dict[str, dict[str, Any]] = {
         "paginator": JSONLinkPaginator(next_url_path="Next"),
     },
     "log_messages": {"path": "lp/1.62/logging/", "data_selector": "Items"},
+    "quizzes": {
+        "path": "le/1.98/{resources.courses.id}/quizzes/",
+        "data_selector": "Objects",
+        "paginator": JSONLinkPaginator(next_url_path="Next"),
+    },
+    "quiz_attempts": {
+        "path": "le/1.98/{resources.quizzes._courses_id}/quizzes/"
+        "{resources.quizzes.QuizId}/attempts/",
+        "data_selector": "Objects",
+        "paginator": JSONLinkPaginator(next_url_path="Next"),
+    },
 }
 KEYS = {
-    "enrollments": ["_courses_id", "User__Identifier"],
+    "my_enrollments": "OrgUnit__Id",
     "classlist": ["_courses_id", "Identifier"],
     "log_messages": "LogMessageId",
+    "quizzes": ["_courses_id", "QuizId"],
+    "quiz_attempts": "AttemptId",
 }
 
 
@@ -42,22 +55,24 @@ def bookmark_paginator() -> JSONResponseCursorPaginator:
 
 
 def main() -> None:
-    """Load one work: base address, table, courses, DuckDB file, working folder."""
-    base, table, courses, database, folder = sys.argv[1:]
+    """Load one work: base address, tables, courses, DuckDB file, working folder."""
+    base, tables, courses, database, folder = sys.argv[1:]
 
     @dlt.resource(name="courses")
     def ids() -> Iterator[list[dict[str, int]]]:
         yield [{"id": number} for number in range(1, int(courses) + 1)]
 
-    per_course = table != "log_messages"
-    endpoint = {"paginator": bookmark_paginator(), **RESOURCES[table]}
-    resource = {"name": table, "endpoint": endpoint, "max_table_nesting": 1}
-    if per_course:
-        resource["include_from_parent"] = ["id"]
+    resources: list[Any] = [ids()]
+    for table in tables.split(","):
+        endpoint = {"paginator": bookmark_paginator(), **RESOURCES[table]}
+        resource = {"name": table, "endpoint": endpoint, "max_table_nesting": 1}
+        if "resources.courses" in endpoint["path"]:
+            resource["include_from_parent"] = ["id"]
+        resources.append(resource)
     source = rest_api_source(
         {
             "client": {"base_url": f"{base}/d2l/api/"},
-            "resources": [ids(), resource] if per_course else [resource],
+            "resources": resources if len(resources) > 2 or "{" in str(endpoint) else resources[1:],
         }
     )
     pipeline = dlt.pipeline(
