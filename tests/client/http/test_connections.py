@@ -11,7 +11,7 @@ import pytest
 from d2l_brightspace.client.http.messages import HttpRequest
 from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
 from d2l_brightspace.client.limits import Limits
-from tests.hostile.server import Answer, Raw, Request, Server
+from tests.wire_server import Answer, Raw, Request, Server
 
 BODY = json.dumps({"Items": list(range(20_000))}).encode()
 SMALL = b'{"a": 1}'

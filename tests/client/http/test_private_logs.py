@@ -10,7 +10,7 @@ from d2l_brightspace.client.http.messages import HttpRequest
 from d2l_brightspace.client.http.private_logs import LOGGERS, private_logs
 from d2l_brightspace.client.http.transport import Transport
 from d2l_brightspace.client.limits import Limits
-from tests.hostile.server import Answer, Raw, Server
+from tests.wire_server import Answer, Raw, Server
 
 CANARY = "canary-signature"
 BROKEN = (
