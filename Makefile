@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check lint types bench reliability clean
+.PHONY: help demo test check lint types test-versions test-destinations bench reliability clean
 
 help:  ## Show what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
 
 demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what was loaded
 	$(BIN)/d2l-brightspace demo
@@ -16,6 +16,14 @@ test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest -n 3
 
 check: lint types test  ## Everything CI decides on
+
+test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the lowest and the newest versions allowed
+	.venv-lowest/bin/python -m pytest -n 2 $(VERSION_TESTS)
+	.venv-newest/bin/python -m pytest -n 2 $(VERSION_TESTS)
+
+test-destinations: $(READY)  ## Load into a PostgreSQL of its own, which has to be installed
+	$(call install,$(VENV),--group destinations)
+	$(BIN)/python -m pytest -m destinations tests/destinations
 
 lint: $(READY)  ## Style, formatting and who may import whom
 	$(BIN)/ruff check .
@@ -32,16 +40,33 @@ bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 reliability: $(READY)  ## Write docs/reliability.md from the tests
 	$(BIN)/python -m tests.hostile.reliability
 
-clean:  ## Remove the environment and what runs left behind
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+clean:  ## Remove the environments and what runs left behind
+	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache
+
+VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
+PACKAGE := --editable '.[sandbox,service-user]'
+
+# $(call install,environment,what): make an environment, or bring it up to date
+define install
+	@if command -v uv >/dev/null 2>&1; then \
+		uv venv --quiet --allow-existing $(1) && \
+		uv pip install --quiet --python $(1)/bin/python $(2); \
+	else \
+		{ [ -x $(1)/bin/pip ] || $(PYTHON) -m venv $(1); } && \
+		$(1)/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+		$(1)/bin/python -m pip install --quiet $(2); \
+	fi
+endef
 
 $(READY): pyproject.toml
-	@if command -v uv >/dev/null 2>&1; then \
-		uv venv --quiet --allow-existing $(VENV) && \
-		uv pip install --quiet --python $(BIN)/python --editable '.[sandbox,service-user]' --group dev; \
-	else \
-		$(PYTHON) -m venv $(VENV) && \
-		$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
-		$(BIN)/python -m pip install --quiet --editable '.[sandbox,service-user]' --group dev; \
-	fi
+	$(call install,$(VENV),$(PACKAGE) --group dev)
 	@touch $(READY)
+
+.venv-lowest/.ready: pyproject.toml $(READY)
+	@rm -rf .venv-lowest
+	$(call install,.venv-lowest,$(PACKAGE) --group test $$($(BIN)/python scripts/lowest.py))
+	@touch $@
+
+.PHONY: newest
+newest:
+	$(call install,.venv-newest,--upgrade $(PACKAGE) --group test)

@@ -11,6 +11,7 @@ import dlt
 import pyarrow
 from dlt.sources import DltSource
 
+from d2l_brightspace.client.http.private_logs import private_logs
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.extract.failures import TableFailure, collect_failures
 from d2l_brightspace.settings import resolve
@@ -63,7 +64,7 @@ def _surroundings(source: DltSource) -> Iterator[None]:
     """All that a run changes in its process, for as long as it lasts."""
     with ExitStack() as stack:
         stack.enter_context(quiet_log(source))
-        # the place of `client.http.private_logs.private_logs()`, which filters urllib3's loggers
+        stack.enter_context(private_logs())
         stack.enter_context(older_objects_uncollected())
         yield
 
