@@ -25,6 +25,8 @@ class Handles:
     """As dictionaries; else as Arrow tables."""
     table: str
     """Name of the table, as the hints have it."""
+    tables_by_row: bool
+    """Whether a row's table depends on the row."""
     columns: Mapping[str, Any]
     """Declared columns, with the data types that a user gave them."""
     units: int | None
@@ -50,6 +52,7 @@ def handles_of(endpoint: Endpoint) -> Handles:
     """
     schema = pipes.running_table_schema()
     limit = pipes.limit()
+    tables_by_row = bool(schema) and "name" not in schema
     disposition = schema.get("write_disposition", "merge")
     strategy = schema.get("x-merge-strategy", "delete-insert")
     _check(endpoint, strategy)
@@ -57,10 +60,11 @@ def handles_of(endpoint: Endpoint) -> Handles:
         as_rows=(
             pipes.current_load_id() is None  # somebody iterates over the resource
             or pipes.has_row_steps()
-            or "name" not in schema
+            or tables_by_row
             or strategy == "scd2"
             or pipes.is_row_destination()
         ),
+        tables_by_row=tables_by_row,
         table=str(schema.get("name", endpoint.name)),
         columns=_columns(endpoint, schema.get("columns", {})),
         units=None if limit is None else limit[0],

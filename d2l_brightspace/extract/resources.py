@@ -101,6 +101,8 @@ class Reader:
         if failure is not None:
             state.restore()
             yield from output.record([Skip(0, failure)])
+            if handles.tables_by_row:
+                raise failure  # nobody can tell which tables have rows of this run
             report_failure(TableFailure(endpoint.name, handles.table, failure))
 
     def _params(self, endpoint: Endpoint, since: datetime) -> dict[str, str]:
