@@ -17,6 +17,8 @@ from .client.errors import ConfigurationError
 SECTION = "d2l_brightspace_source"
 """Settings live in `[sources.d2l_brightspace_source]`."""
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=timezone.utc)
+"""Start of the logs where no `start_date` is given: before any Brightspace."""
 LOG_LEVELS = ("Debug", "Info", "Warn", "Error", "Fatal")
 
 
