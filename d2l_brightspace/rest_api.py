@@ -84,13 +84,22 @@ def rest_api_config(
     Raises:
         ConfigurationError: If a setting cannot be right, or a table cannot be expressed.
     """
-    given = _settings(tables, host, org_unit_ids, start_date, lp_version, le_version)
-    writer = _Writer(given["versions"], given["since"], given["org_unit_ids"])
-    chosen = chosen_tables(given["tables"])
+    arguments = {
+        "tables": tables,
+        "host": host,
+        "org_unit_ids": org_unit_ids,
+        "start_date": start_date,
+        "lp_version": lp_version,
+        "le_version": le_version,
+    }
+    # dlt looks up what is left out, not what is None
+    settings = _settings(**{name: v for name, v in arguments.items() if v is not None})  # type: ignore[arg-type]
+    writer = _Writer(settings["versions"], settings["since"], settings["org_unit_ids"])
+    chosen = chosen_tables(settings["tables"])
     client: dict[str, Any] = {}
-    if given["host"] is not None:
-        client["base_url"] = base_url(given["host"])
-    auth = credentials or _configured_credentials()
+    if settings["host"] is not None:
+        client["base_url"] = base_url(settings["host"])
+    auth = _configured_credentials() if credentials is None else credentials
     if auth is not None:
         client["auth"] = auth
     return cast("RESTAPIConfig", {"client": client, "resources": writer.resources(chosen)})
