@@ -41,9 +41,9 @@ from .settings import (
     checked_start_date,
     checked_version,
     resolve,
-    utc_milliseconds,
 )
 from .tables import chosen_tables
+from .timestamps import utc_milliseconds
 
 COURSE_OFFERING_TYPE = "course_offering_type"
 """Resource that finds the tenant's own number for course offerings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, time, timezone
+from datetime import date, datetime, timezone
 from typing import Any, ClassVar
 
 from dlt.common.configuration import configspec, resolve_configuration
@@ -13,6 +13,8 @@ from dlt.common.configuration.specs import BaseConfiguration
 
 from .client.auth.credentials import is_loopback
 from .client.errors import ConfigurationError
+from .timestamps import in_utc
+from .timestamps import utc_milliseconds as utc_milliseconds  # noqa: PLC0414  # re-exported
 
 SECTION = "d2l_brightspace_source"
 """Settings live in `[sources.d2l_brightspace_source]`."""
@@ -186,34 +188,12 @@ def checked_start_date(start_date: str | date | None) -> datetime | None:
     if start_date is None:
         return None
     try:
-        return _in_utc(start_date)
+        return in_utc(start_date)
     except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"Setting `start_date` is {start_date!r}, which is no date. "
             'Example: start_date = "2026-09-01" or "2026-09-01T08:00:00Z".'
         ) from None
-
-
-def utc_milliseconds(moment: datetime | str) -> str:
-    """A time as Brightspace takes it: UTC with exactly three decimals and `Z`.
-
-    Rounds down, so that a start never moves past what it should include.
-    """
-    return _in_utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _in_utc(moment: str | date) -> datetime:
-    if isinstance(moment, str):
-        # Python 3.10 reads no `Z`, and three or six decimals only
-        text = re.sub("[Zz]$", "+00:00", moment.strip())
-        moment = datetime.fromisoformat(
-            re.sub(r"\.[0-9]+", lambda decimals: decimals[0].ljust(7, "0")[:7], text)
-        )
-    if not isinstance(moment, datetime):
-        moment = datetime.combine(moment, time())
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
 
 
 _PORTS = range(1, 2**16)

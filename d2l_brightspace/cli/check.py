@@ -16,8 +16,8 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint
 from d2l_brightspace.extract.parents import CourseOfferings
-from d2l_brightspace.settings import utc_milliseconds
 from d2l_brightspace.tables import chosen_tables
+from d2l_brightspace.timestamps import utc_milliseconds
 
 Outcome = Literal["OK", "missing scope", "no permission", "not found", "failed"]
 

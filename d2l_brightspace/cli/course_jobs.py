@@ -21,7 +21,7 @@ from .errors import print_error
 
 if TYPE_CHECKING:
     from d2l_brightspace.client.session import BrightspaceSession
-    from d2l_brightspace.course_packages import Bell, Pace, Result
+    from d2l_brightspace.course_packages import Pace, Result, WakeSignal
 
 DONE, FAILED, WRONG_INPUT, NOT_FINISHED = 0, 1, 2, 3
 
@@ -58,7 +58,9 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="PORT",
             help="Wait for the call on this port, and look at the job when it comes.",
         ),
-        click.option("--poll-seconds", type=_ABOVE_0, help="Rest between two looks.  [default: 2]"),
+        click.option(
+            "--poll-seconds", type=_ABOVE_0, help="Delay between two looks.  [default: 2]"
+        ),
         click.option(
             "--importing-poll-seconds",
             type=_ABOVE_0,
@@ -96,7 +98,7 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
     "--again",
     multiple=True,
     type=click.Choice(["failed", "uncertain"]),
-    help="Upload once more what the ledger knows as failed, or as uncertain.",
+    help="Upload once more what the upload log knows as failed, or as uncertain.",
 )
 @click.option("--force", is_flag=True, help="Send files that do not look like course packages.")
 @_following
@@ -138,7 +140,7 @@ def _check_usage(options: dict[str, Any]) -> None:
     elif not options["course_package"] and not options["job_token"]:
         raise click.UsageError("Give --course-package, or --job-token to follow a job.")
     if options["again"] and not (options["manifest"] or options["ledger"]):
-        raise click.UsageError("--again goes with a ledger: --manifest or --ledger.")
+        raise click.UsageError("--again goes with an upload log: --manifest or --ledger.")
     _check_listen(options)
 
 
@@ -170,7 +172,7 @@ def _reporting(run: Callable[[], int]) -> int:
 def _import(program: str, options: dict[str, Any]) -> int:
     from rich.console import Console
 
-    from d2l_brightspace.course_packages import Bell, Importer, Job, Ledger
+    from d2l_brightspace.course_packages import Importer, Job, UploadLog, WakeSignal
     from d2l_brightspace.course_packages.manifest import Line, course_named, read_manifest
     from d2l_brightspace.course_packages.plan import plan_series
     from d2l_brightspace.course_packages.progress import Display, print_table
@@ -183,20 +185,21 @@ def _import(program: str, options: dict[str, Any]) -> int:
         name = file.absolute() if file else Path(options["job_token"])
         lines = [Line(0, name, course_named(options["course_offering_id"]))]
     console = Console()
-    bell = Bell()
+    wake_signal = WakeSignal()
+    path = options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))
     with (
-        Ledger(options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))) as ledger,
-        _session(bell) as session,
-        _callback(options, session, bell) as callback_url,
+        UploadLog(path) as upload_log,
+        _session(wake_signal) as session,
+        _callback(options, session, wake_signal) as callback_url,
         Display(console) as display,
-        _stop_on_signals(bell),
+        _stop_on_signals(wake_signal),
     ):
         importer = Importer(
             session,
-            ledger,
+            upload_log,
             display,
             pace=_pace(options),
-            bell=bell,
+            wake_signal=wake_signal,
             callback_url=callback_url,
             again=options["again"],
         )
@@ -215,24 +218,24 @@ def _copy(program: str, options: dict[str, Any]) -> int:
     from rich.console import Console
 
     from d2l_brightspace.course_packages import (
-        Bell,
         CopyRequest,
         Importer,
         Job,
-        Ledger,
         Package,
+        UploadLog,
+        WakeSignal,
         start_copy,
     )
     from d2l_brightspace.course_packages.progress import Display
 
     target: int = options["course_offering_id"]
     source: int | None = options["source_course_offering_id"]
-    bell = Bell()
+    wake_signal = WakeSignal()
     with (
-        _session(bell) as session,
-        _callback(options, session, bell) as callback_url,
+        _session(wake_signal) as session,
+        _callback(options, session, wake_signal) as callback_url,
         Display(Console()) as display,
-        _stop_on_signals(bell),
+        _stop_on_signals(wake_signal),
     ):
         if source is None:
             job = Job(target, options["job_token"], "copy")
@@ -247,7 +250,9 @@ def _copy(program: str, options: dict[str, Any]) -> int:
             )
             job = start_copy(session, target, wanted)
         copy = Package(Path(f"course {source}" if source else job.token), target)
-        importer = Importer(session, Ledger(None), display, pace=_pace(options), bell=bell)
+        importer = Importer(
+            session, UploadLog(None), display, pace=_pace(options), wake_signal=wake_signal
+        )
         result = importer.follow_one(copy, job)
     return _conclude(program, [result], series=False)
 
@@ -269,10 +274,10 @@ def _conclude(program: str, results: Sequence[Result], *, series: bool) -> int:
 
 
 @contextmanager
-def _session(bell: Bell) -> Iterator[BrightspaceSession]:
+def _session(wake_signal: WakeSignal) -> Iterator[BrightspaceSession]:
     from d2l_brightspace.connection import configured_session
 
-    session = configured_session(sleep=bell.sleep)
+    session = configured_session(sleep=wake_signal.sleep)
     try:
         yield session
     finally:
@@ -281,7 +286,7 @@ def _session(bell: Bell) -> Iterator[BrightspaceSession]:
 
 @contextmanager
 def _callback(
-    options: dict[str, Any], session: BrightspaceSession, bell: Bell
+    options: dict[str, Any], session: BrightspaceSession, wake_signal: WakeSignal
 ) -> Iterator[str | None]:
     """The address to pass to Brightspace; listens there if that was asked for."""
     if options["listen"] is None:
@@ -290,7 +295,7 @@ def _callback(
     from d2l_brightspace.course_packages.webhook import CallbackReceiver
 
     with CallbackReceiver(
-        options["listen"], session.base_url, bell, options["callback_url"]
+        options["listen"], session.base_url, wake_signal, options["callback_url"]
     ) as receiver:
         # without the path, which nobody else is to know
         click.echo(f"Brightspace is asked to call {receiver.url.rpartition('/')[0]}/…")
@@ -309,13 +314,13 @@ def _pace(options: dict[str, Any]) -> Pace:
 
 
 @contextmanager
-def _stop_on_signals(bell: Bell) -> Iterator[None]:
+def _stop_on_signals(wake_signal: WakeSignal) -> Iterator[None]:
     """Ctrl-C ends the waiting and not the process, so that no answer to an upload is lost."""
 
     def stop(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         os.write(2, b"Stopping (once more to stop at once)\n")  # click.echo is not re-entrant
-        bell.stop()
+        wake_signal.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -75,7 +75,7 @@ class NotFound(BrightspaceError):
 
 
 class RateLimited(BrightspaceError):
-    """Brightspace asks for a longer rest than the settings allow: run again later."""
+    """Brightspace asks for a longer delay than the settings allow: run again later."""
 
 
 class ServiceUnavailable(BrightspaceError):

@@ -49,16 +49,16 @@ def encode(value: Any) -> str:
 
 def _decode_exactly(body: bytes) -> Any:
     value = json.loads(body.decode(), parse_float=_finite, parse_constant=_refuse)
-    return _mended(value) if b"\\u" in body else value
+    return _mend(value) if b"\\u" in body else value
 
 
-def _mended(value: Any) -> Any:
+def _mend(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_mended(one) for one in value]
+        return [_mend(one) for one in value]
     if isinstance(value, dict):
-        return {_mended(key): _mended(one) for key, one in value.items()}
+        return {_mend(key): _mend(one) for key, one in value.items()}
     return value
 
 

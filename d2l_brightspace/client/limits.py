@@ -22,9 +22,9 @@ class Limits(BaseConfiguration):
     max_attempts: int = 5
     """Attempts for one request that fails by 5xx or on the wire, the first one included."""
     backoff_seconds: float = 1.0
-    """Rest after the first failed attempt; each further one doubles it."""
+    """Delay after the first failed attempt; each further one doubles it."""
     max_wait_seconds: float = 300.0
-    """Longest rest Brightspace may ask for (429, 403 with `Retry-After`) before the run stops."""
+    """Longest delay Brightspace may ask for (429, 403 with `Retry-After`) before the run stops."""
     connect_seconds: float = 10.0
     """Time to open a connection."""
     response_seconds: float = 120.0

@@ -13,32 +13,32 @@ from .importer import Importer, Package, Result
 from .jobs import CopyRequest, Job, LogLine, is_complete, is_over, read_log, read_status, start_copy
 from .manifest import read_manifest
 from .preflight import CheckedPackage, check_course, check_package, course_with_code
-from .upload_log import Entry, Ledger, read_ledger
-from .wake_signal import Bell, Stopped
+from .upload_log import Entry, UploadLog, read_upload_log
+from .wake_signal import Stopped, WakeSignal
 
 __all__ = [
-    "Bell",
     "CheckedPackage",
     "CopyRequest",
     "Entry",
     "Importer",
     "Job",
-    "Ledger",
     "LogLine",
     "NotFinished",
     "Pace",
     "Package",
     "Result",
     "Stopped",
+    "UploadLog",
+    "WakeSignal",
     "check_course",
     "check_package",
     "course_with_code",
     "follow",
     "is_complete",
     "is_over",
-    "read_ledger",
     "read_log",
     "read_manifest",
     "read_status",
+    "read_upload_log",
     "start_copy",
 ]

@@ -16,10 +16,11 @@ from d2l_brightspace.client.errors import (
     RateLimited,
     ServiceUnavailable,
 )
+from d2l_brightspace.client.sending.retry_budget import backoff
 from d2l_brightspace.client.session import BrightspaceSession
 
 from .jobs import Job, is_over, read_status
-from .wake_signal import Bell, Stopped
+from .wake_signal import Stopped, WakeSignal
 
 
 @configspec
@@ -29,9 +30,9 @@ class Pace(BaseConfiguration):
     __section__: ClassVar[str] = "course_packages"
 
     poll_seconds: float = 2.0
-    """Rest between two looks at a job that has just moved on; grows while it does not."""
+    """Delay between two looks at a job that has just moved on; grows while it does not."""
     importing_poll_seconds: float = 60.0
-    """Rest while the status is IMPORTING, as D2L's walk-through has it, and the longest rest."""
+    """Delay while the status is IMPORTING, as D2L's walk-through has it, and the longest delay."""
     deadline_hours: float = 24.0
     """How long a job is followed; it goes on in Brightspace after that."""
     jobs_in_flight: int = 4
@@ -50,7 +51,7 @@ class Pace(BaseConfiguration):
                     f"{name} = {getattr(Pace, name)}."
                 )
 
-    def rest(self, status: str, unchanged: int) -> float:
+    def delay(self, status: str, unchanged: int) -> float:
         """Seconds until the next look.
 
         Args:
@@ -61,9 +62,9 @@ class Pace(BaseConfiguration):
             return self.importing_poll_seconds
         return min(self.poll_seconds * 1.5 ** min(unchanged, 50), self.importing_poll_seconds)
 
-    def rest_after_faults(self, faults: int) -> float:
+    def delay_after_faults(self, faults: int) -> float:
         """Seconds until the next look after so many failed ones in a row."""
-        return min(self.poll_seconds * 2.0 ** min(faults, 50), _LONGEST_REST_SECONDS)
+        return backoff(faults, self.poll_seconds * 2, _LONGEST_DELAY_SECONDS)
 
 
 class NotFinished(BrightspaceError):
@@ -74,7 +75,7 @@ def follow(
     session: BrightspaceSession,
     job: Job,
     pace: Pace,
-    bell: Bell,
+    wake_signal: WakeSignal,
     *,
     on_status: Callable[[str], None] = lambda _status: None,
     on_fault: Callable[[BrightspaceError, float], None] = lambda _error, _seconds: None,
@@ -88,9 +89,9 @@ def follow(
         session: Sends the requests.
         job: The job.
         pace: How often to look, and for how long.
-        bell: Cuts a wait short when Brightspace calls or the user wants to stop.
-        on_status: Told each new status once.
-        on_fault: Told why a look failed, and in how many seconds the next one is.
+        wake_signal: Cuts a wait short when Brightspace calls or the user wants to stop.
+        on_status: Gets each new status once.
+        on_fault: Gets why a look failed, and in how many seconds the next one is.
         clock: Monotonic seconds.
 
     Returns:
@@ -102,16 +103,16 @@ def follow(
     """
     watch = _Watch(pace, clock)
     while not is_over(watch.status):
-        heard = bell.rings
+        heard = wake_signal.wakes
         try:
-            bell.check()
+            wake_signal.check()
             status = read_status(session, job)
-            rest = watch.saw(status, on_status)
+            delay = watch.saw(status, on_status)
         except Stopped:
             raise NotFinished(_left(job, watch.status, "It was stopped here")) from None
         except BrightspaceError as error:
-            rest = watch.failed(error, job)
-            on_fault(error, rest)
+            delay = watch.failed(error, job)
+            on_fault(error, delay)
         if is_over(watch.status):
             break
         if watch.time_left() <= 0:
@@ -119,7 +120,7 @@ def follow(
                 _left(job, watch.status, f"{pace.deadline_hours:g} h of following are over")
             )
         try:
-            bell.wait(min(rest, watch.time_left()), heard)
+            wake_signal.wait(min(delay, watch.time_left()), heard)
         except Stopped:
             raise NotFinished(_left(job, watch.status, "It was stopped here")) from None
     return watch.status
@@ -146,7 +147,7 @@ class _Watch:
         else:
             self.status, self._unchanged = status, 0
             on_status(status)
-        return self._pace.rest(status, self._unchanged)
+        return self._pace.delay(status, self._unchanged)
 
     def failed(self, error: BrightspaceError, job: Job) -> float:
         self._faults += 1
@@ -159,11 +160,11 @@ class _Watch:
         # has a wrong token
         if not passing and (not self.status or self._faults > _MOST_REFUSALS):
             raise error
-        return self._pace.rest_after_faults(self._faults)
+        return self._pace.delay_after_faults(self._faults)
 
 
 def _is_final(error: AuthenticationError) -> bool:
-    # the token endpoint's own failures carry no status or a 5xx (client/tokens.py)
+    # the token endpoint's own failures carry no status or a 5xx (client/auth/token_endpoint.py)
     status = error.context.status if error.context else None
     return status is not None and 400 <= status < 500
 
@@ -176,5 +177,5 @@ def _left(job: Job, status: str, why: str) -> str:
     )
 
 
-_LONGEST_REST_SECONDS = 300.0
+_LONGEST_DELAY_SECONDS = 300.0
 _MOST_REFUSALS = 10

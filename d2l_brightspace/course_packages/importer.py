@@ -15,8 +15,8 @@ from d2l_brightspace.client.session import BrightspaceSession
 from .follow import NotFinished, Pace, follow
 from .jobs import Job, LogLine, is_complete, is_over, read_log, start_import
 from .preflight import check_package
-from .upload_log import ACCEPTED, NOT_SENT, SENT, UNCERTAIN, UPLOADING, Entry, Ledger
-from .wake_signal import Bell, Stopped
+from .upload_log import ACCEPTED, NOT_SENT, SENT, UNCERTAIN, UPLOADING, Entry, UploadLog
+from .wake_signal import Stopped, WakeSignal
 
 Outcome = Literal["complete", "failed", "unfinished", "uncertain"]
 Again = Literal["failed", "uncertain"]
@@ -32,7 +32,7 @@ class Package:
 
     @property
     def key(self) -> tuple[str, int]:
-        """The package's name in the ledger."""
+        """The package's name in the upload log."""
         return str(self.path), self.org_unit_id
 
 
@@ -43,7 +43,7 @@ class Result:
     package: Package
     outcome: Outcome
     status: str
-    """The job's last known status, or the ledger's word where there is no job."""
+    """The job's last known status, or the upload log's word where there is no job."""
     token: str | None = None
     log: tuple[LogLine, ...] = ()
     """What Brightspace wrote about a failed import."""
@@ -53,7 +53,7 @@ class Result:
 
 
 class Reporter(Protocol):
-    """Is told what happens, from several threads."""
+    """Gets reports of what happens, from several threads."""
 
     def sending(self, package: Package, sent: int, size: int) -> None:
         """So many bytes of a package are on their way."""
@@ -76,30 +76,30 @@ class Importer:
 
     Args:
         session: Sends the requests.
-        ledger: Remembers, so that nothing is uploaded twice.
-        reporter: Is told what happens.
+        upload_log: Remembers, so that nothing is uploaded twice.
+        reporter: Gets reports of what happens.
         pace: How often to look at jobs, and how many at a time.
-        bell: Cuts waits short.
+        wake_signal: Cuts waits short.
         callback_url: Where Brightspace posts to when a job ends.
-        again: Uploads that are repeated although the ledger knows them.
+        again: Uploads that are repeated although the upload log knows them.
     """
 
     def __init__(
         self,
         session: BrightspaceSession,
-        ledger: Ledger,
+        upload_log: UploadLog,
         reporter: Reporter,
         *,
         pace: Pace,
-        bell: Bell,
+        wake_signal: WakeSignal,
         callback_url: str | None = None,
         again: Collection[Again] = (),
     ) -> None:
         self._session = session
-        self._ledger = ledger
+        self._upload_log = upload_log
         self._reporter = reporter
         self._pace = pace
-        self._bell = bell
+        self._wake_signal = wake_signal
         self._callback_url = callback_url
         self._again = again
 
@@ -109,8 +109,8 @@ class Importer:
             return list(pool.map(self.import_one, packages))
 
     def must_upload(self, package: Package) -> bool:
-        """Whether `import_one` would upload a package, by what the ledger says."""
-        return self._next_step(self._ledger.last(*package.key)) == "upload"
+        """Whether `import_one` would upload a package, by what the upload log says."""
+        return self._next_step(self._upload_log.last(*package.key)) == "upload"
 
     def import_one(self, package: Package) -> Result:
         """Upload a package unless that was done before, and follow its job to the end."""
@@ -125,7 +125,7 @@ class Importer:
         return result
 
     def _import(self, package: Package) -> Result:
-        entry = self._ledger.last(*package.key)
+        entry = self._upload_log.last(*package.key)
         step = self._next_step(entry)
         if entry is None or step == "upload":
             return self._import_anew(package)
@@ -152,7 +152,7 @@ class Importer:
         def on_status(status: str) -> None:
             nonlocal seen
             seen = status
-            self._ledger.write(*package.key, status, job.token)
+            self._upload_log.write(*package.key, status, job.token)
             self._reporter.status(package, status)
 
         try:
@@ -160,7 +160,7 @@ class Importer:
                 self._session,
                 job,
                 self._pace,
-                self._bell,
+                self._wake_signal,
                 on_status=on_status,
                 on_fault=lambda error, seconds: self._reporter.fault(package, error, seconds),
             )
@@ -173,12 +173,12 @@ class Importer:
         return self._with_log(Result(package, "failed", status, job.token), job)
 
     def _upload(self, package: Package) -> Job:
-        self._bell.check()
-        write = self._ledger.write
+        self._wake_signal.check()
+        write = self._upload_log.write
         size = check_package(package.path, force=True).size
 
         def progress(sent: int) -> None:
-            self._bell.check()
+            self._wake_signal.check()
             self._reporter.sending(package, sent, size)
 
         write(*package.key, UPLOADING)

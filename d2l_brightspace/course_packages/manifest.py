@@ -72,7 +72,7 @@ def _line(path: Path, number: int, row: list[str], columns: tuple[int, int, bool
             f"Line {number} of {path} lacks the package or the course offering. {_EXAMPLE}"
         )
     name = row[course] if is_code else course_named(row[course])
-    # absolute, because it is the package's name in the ledger
+    # absolute, because it is the package's name in the upload log
     file = Path.absolute(path.parent / Path(row[package]).expanduser())
     return Line(number, file, name)
 

@@ -1,7 +1,7 @@
 """Import jobs and their logs as tables.
 
-No route lists the jobs of a course (API reference, 6.10), so the tokens come from a ledger or from
-the caller.
+No route lists the jobs of a course (`docs/brightspace-api.md`), so the tokens come from an upload
+log or from the caller.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from d2l_brightspace.endpoints.columns import identifier, text, timestamp
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION
 
-from . import Entry, Job, read_ledger, read_log, read_status
+from . import Entry, Job, read_log, read_status, read_upload_log
 from .upload_log import ACCEPTED
 
 logger = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ IMPORT_JOBS: dict[str, Any] = {
             "How far the job is: UPLOADING, PROCESSING, PROCESSED, READYTOIMPORTNATIVELY, "
             "IMPORTING, COMPLETED, IMPORTFAILED or others."
         ),
-        "course_package": text("Path of the uploaded file; null where no ledger names it."),
-        "accepted_at": timestamp("When Brightspace took the package (UTC); from the ledger."),
+        "course_package": text("Path of the uploaded file; null where no upload log names it."),
+        "accepted_at": timestamp("When Brightspace took the package (UTC); from the upload log."),
         "status_seen_at": timestamp("When the status was read (UTC)."),
     },
 }
@@ -65,7 +65,7 @@ IMPORT_JOB_LOGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class _Known:
-    """A job, and what the ledger says about it."""
+    """A job, and what the upload log says about it."""
 
     job: Job
     package: str | None = None
@@ -91,7 +91,7 @@ def import_jobs_source(
         le_version: As in `d2l_brightspace_source`.
 
     Raises:
-        ConfigurationError: If a setting cannot be right, or neither ledger nor jobs are given.
+        ConfigurationError: If a setting cannot be right, or neither upload log nor jobs are given.
     """
     if ledger is None and not jobs:
         raise ConfigurationError(
@@ -139,7 +139,7 @@ def _rows(
 
 def _known(path: Path | None, jobs: Sequence[tuple[int, str]]) -> list[_Known]:
     found = {(org_unit_id, token): _Known(Job(org_unit_id, token)) for org_unit_id, token in jobs}
-    entries = read_ledger(path) if path else []
+    entries = read_upload_log(path) if path else []
     accepted = {(e.org_unit_id, e.token): e.at for e in entries if e.status == ACCEPTED}
     for entry in entries:
         if entry.token is not None:
@@ -147,7 +147,9 @@ def _known(path: Path | None, jobs: Sequence[tuple[int, str]]) -> list[_Known]:
             found[key] = _Known(Job(*key), entry.package, accepted.get(key), entry)
     without = {entry.key for entry in entries} - {e.key for e in entries if e.token is not None}
     if without:
-        logger.warning("%d packages of the ledger have no job; they are not loaded", len(without))
+        logger.warning(
+            "%d packages of the upload log have no job; they are not loaded", len(without)
+        )
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""The ledger: what was uploaded where, kept so that a killed run never uploads twice.
+"""The upload log: what was uploaded where, kept so that a killed run never uploads twice.
 
 JSON lines, only ever appended to, each on the disk before the next step is taken. The line `sent`
 is written before the last bytes of an upload leave, and the line with the job's token as soon as
@@ -19,6 +19,7 @@ from dlt.common.json import json
 from filelock import FileLock, Timeout
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.timestamps import utc_milliseconds
 
 UPLOADING = "uploading"
 """The upload has begun."""
@@ -50,35 +51,37 @@ class Entry:
         return self.package, self.org_unit_id
 
 
-def read_ledger(path: Path) -> list[Entry]:
-    """Every line of a ledger, oldest first; a last line that was never finished does not count.
+def read_upload_log(path: Path) -> list[Entry]:
+    """Every line of an upload log, oldest first; an unfinished last line does not count.
 
     Raises:
-        ConfigurationError: If it is no ledger.
+        ConfigurationError: If it is no upload log.
     """
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise ConfigurationError(f"The ledger {path} cannot be read: {error.strerror}.") from None
+        raise ConfigurationError(
+            f"The upload log {path} cannot be read: {error.strerror}."
+        ) from None
     entries = []
     for number, line in enumerate(lines, 1):
         try:
             entries.append(Entry(**json.loadb(line)))
         except (ValueError, TypeError):
             raise ConfigurationError(
-                f"Line {number} of {path} is no ledger line. Repair it, or name another ledger by "
-                "--ledger; without this one nobody knows which packages were uploaded."
+                f"Line {number} of {path} is no line of an upload log. Repair it, or name another "
+                "log by --ledger; without this one nobody knows which packages were uploaded."
             ) from None
     return entries
 
 
-class Ledger:
-    """The ledger of one run, to be used as a context manager.
+class UploadLog:
+    """The upload log of one run, to be used as a context manager.
 
     Args:
-        path: The file; None keeps the ledger in memory only.
+        path: The file; None keeps the upload log in memory only.
         now: The time of a line.
 
     Raises:
@@ -97,23 +100,23 @@ class Ledger:
         self._file: int | None = None
         self._owner = FileLock(f"{path}.lock") if path else None
 
-    def __enter__(self) -> Ledger:  # noqa: PYI034  # Self is not in Python 3.10
+    def __enter__(self) -> UploadLog:  # noqa: PYI034  # Self is not in Python 3.10
         if self.path is None or self._owner is None:
             return self
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._owner.acquire(blocking=False)
-            self._last = {entry.key: entry for entry in read_ledger(self.path)}
+            self._last = {entry.key: entry for entry in read_upload_log(self.path)}
             self._file = _open_at_the_end(self.path)
         except Timeout:
             raise ConfigurationError(
-                f"Another run writes the ledger {self.path}. Wait for it, or name another one by "
-                "--ledger."
+                f"Another run writes the upload log {self.path}. Wait for it, or name another "
+                "one by --ledger."
             ) from None
         except OSError as error:
             self._owner.release()
             raise ConfigurationError(
-                f"The ledger {self.path} cannot be written: {error.strerror}."
+                f"The upload log {self.path} cannot be written: {error.strerror}."
             ) from None
         except BaseException:
             self._owner.release()
@@ -138,8 +141,7 @@ class Ledger:
         Raises:
             ConfigurationError: If it cannot be written.
         """
-        at = self._now().astimezone(timezone.utc).isoformat(timespec="milliseconds")
-        entry = Entry(package, org_unit_id, status, token, at.replace("+00:00", "Z"))
+        entry = Entry(package, org_unit_id, status, token, utc_milliseconds(self._now()))
         with self._lock:
             self._last[entry.key] = entry
             if self._file is not None:
@@ -152,7 +154,7 @@ def _append(file: int, line: bytes) -> None:
             line = line[os.write(file, line) :]
         os.fsync(file)
     except OSError as error:
-        raise ConfigurationError(f"The ledger cannot be written: {error.strerror}.") from None
+        raise ConfigurationError(f"The upload log cannot be written: {error.strerror}.") from None
 
 
 def _open_at_the_end(path: Path) -> int:

@@ -9,22 +9,22 @@ class Stopped(Exception):
     """The user wants to stop; nothing that was begun is left in doubt."""
 
 
-class Bell:
+class WakeSignal:
     """Waits that can be cut short; shared by all threads of a run.
 
-    `ring` and `stop` may be called from a signal handler: the lock is one that its own thread can
+    `wake` and `stop` may be called from a signal handler: the lock is one that its own thread can
     take twice.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self.rings = 0
+        self.wakes = 0
         self.stopped = False
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Let everybody look now."""
         with self._changed:
-            self.rings += 1
+            self.wakes += 1
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -34,21 +34,21 @@ class Bell:
             self._changed.notify_all()
 
     def wait(self, seconds: float, heard: int) -> None:
-        """Wait until the time is over or somebody rings.
+        """Wait until the time is over or somebody calls `wake`.
 
         Args:
             seconds: Longest wait.
-            heard: `rings` at the last look, so that a call in between is not missed.
+            heard: `wakes` at the last look, so that a call in between is not missed.
 
         Raises:
             Stopped: If the user wants to stop.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self.stopped or self.rings != heard, seconds)
+            self._changed.wait_for(lambda: self.stopped or self.wakes != heard, seconds)
         self.check()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, whoever rings.
+        """Wait, whoever calls `wake`.
 
         Raises:
             Stopped: If the user wants to stop.

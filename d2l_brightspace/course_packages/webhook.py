@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from d2l_brightspace.client.errors import ConfigurationError
 
-from .wake_signal import Bell
+from .wake_signal import WakeSignal
 
 
 class CallbackReceiver:
@@ -23,7 +23,7 @@ class CallbackReceiver:
     Args:
         port: Port to listen on; 0 for any free one.
         brightspace: Address of the Brightspace, to find out by which address it sees this machine.
-        bell: Rung at each call.
+        wake_signal: Woken by each call.
         public_url: Address under which Brightspace reaches the port, where that is another one.
 
     Raises:
@@ -31,13 +31,13 @@ class CallbackReceiver:
     """
 
     def __init__(
-        self, port: int, brightspace: str, bell: Bell, public_url: str | None = None
+        self, port: int, brightspace: str, wake_signal: WakeSignal, public_url: str | None = None
     ) -> None:
         address = _address_towards(brightspace)
         # nobody else knows this path, so nobody else can make us ask for the status
         path = f"/{secrets.token_urlsafe(16)}"
         try:
-            self._server = _Server((address, port), _handler(path, bell))
+            self._server = _Server((address, port), _handler(path, wake_signal))
         except OSError as error:
             raise ConfigurationError(
                 f"--listen {port}: the port cannot be opened ({error.strerror}); name another one."
@@ -64,7 +64,7 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a caller that goes away is no concern of the user's."""
 
 
-def _handler(path: str, bell: Bell) -> type[BaseHTTPRequestHandler]:
+def _handler(path: str, wake_signal: WakeSignal) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # a caller that sends nothing must not hold a thread
 
@@ -74,7 +74,7 @@ def _handler(path: str, bell: Bell) -> type[BaseHTTPRequestHandler]:
             self.send_header("Connection", "close")
             self.end_headers()
             if known:
-                bell.ring()
+                wake_signal.wake()
 
         do_GET = do_PUT = do_POST  # noqa: N815  # which method is used is not documented
 

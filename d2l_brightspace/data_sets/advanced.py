@@ -30,7 +30,8 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.paging.pages import read_page
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat.pipes import current_load_id
-from d2l_brightspace.settings import resolve_in, utc_milliseconds
+from d2l_brightspace.settings import resolve_in
+from d2l_brightspace.timestamps import utc_milliseconds
 
 from .archive import Archive
 from .csv_to_arrow import convert, read_header

@@ -25,10 +25,11 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.client.paging.list_reader import ListReader
 from d2l_brightspace.client.paging.pages import Page, value_of
-from d2l_brightspace.client.paging.time_windows import TimeWindow, utc
+from d2l_brightspace.client.paging.time_windows import TimeWindow
 from d2l_brightspace.client.routes import Route
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint, ancestors
+from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Part, Rows, Tabulator, UnexpectedValue
 from .field_tree import NESTING, UNDECLARED
@@ -448,12 +449,12 @@ class Run:
         start, rest = later
         params = {**task.node.demand.params, since.param: start}
         if rest.end is not None:
-            params[since.until] = utc(rest.end)
+            params[since.until] = utc_milliseconds(rest.end)
         other = self._list(task.node, task.keys, task.units, params=params)
         other.window = rest
         self._open(task.node, task.units)
         self._continue(other)
-        task.reader.end_at(**{since.until: utc(window.end)})
+        task.reader.end_at(**{since.until: utc_milliseconds(window.end)})
 
     # -- children --------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, RequestCo
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat import pipes
 from d2l_brightspace.endpoints.model import Endpoint
-from d2l_brightspace.settings import utc_milliseconds
+from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Tabulator, add_constant, to_rows
 from .batching import DELETED, Batcher

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from d2l_brightspace import BearerAuth
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
-from d2l_brightspace.course_packages import Bell, Pace
+from d2l_brightspace.course_packages import Pace, WakeSignal
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 
 SCHEMES = ("bearer", "refresh_token", "service_user", "id_key")
@@ -98,19 +98,19 @@ def uploads(sandbox: Sandbox) -> list[str]:
         return [job.file_name for job in sandbox.world.jobs if job.kind == "import"]
 
 
-class PatientBell(Bell):
+class PatientSignal(WakeSignal):
     """Writes down the rests in place of resting, and moves a clock by them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.rests: list[float] = []
+        self.delays: list[float] = []
         self.now = 0.0
-        self.on_rest: Callable[[], Any] = lambda: None
+        self.on_delay: Callable[[], Any] = lambda: None
 
     def wait(self, seconds: float, heard: int) -> None:
-        self.rests.append(seconds)
+        self.delays.append(seconds)
         self.now += seconds
-        self.on_rest()
+        self.on_delay()
         self.check()
 
     def clock(self) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from d2l_brightspace.course_packages import read_ledger
+from d2l_brightspace.course_packages import read_upload_log
 from d2l_brightspace.sandbox import Sandbox
 from tests import ROOT, needs_proc
 
@@ -340,7 +340,7 @@ def test_an_upload_in_doubt_is_not_repeated_unasked(
     assert uploads(sandbox) == []
     assert command(sandbox, *arguments, "--again", "uncertain").exit_code == 0
     assert uploads(sandbox) == ["good.zip"]
-    statuses = [entry.status for entry in read_ledger(ledger)]
+    statuses = [entry.status for entry in read_upload_log(ledger)]
     assert statuses[:4] == ["sent", "uploading", "sent", "accepted"]
 
 

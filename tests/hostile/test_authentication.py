@@ -120,7 +120,7 @@ def test_refresh_answer_lost(rotating: Arena) -> None:
     ("token endpoint: redirect", "clear error", Answer(302, headers={"Location": "/elsewhere"})),
 )
 def test_token_endpoint(rotating: Arena, monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
-    monkeypatch.setattr("d2l_brightspace.client.auth.token_store._BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("d2l_brightspace.client.auth.token_endpoint._RETRIES.backoff_seconds", 0.01)
     rotating.fault(TOKEN, answer)
     rotating.fails(AuthenticationError, "token endpoint", "users")
     assert len(rotating.server.asked(TOKEN)) == (4 if answer.status == 500 else 1)

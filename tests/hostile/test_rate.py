@@ -15,8 +15,8 @@ import pytest
 
 from d2l_brightspace import RateLimited
 from d2l_brightspace.client.errors import RequestContext
-from d2l_brightspace.client.sending.rate_limiter import Bucket, Pacer
-from d2l_brightspace.client.sending.response_policy import Wait, judge
+from d2l_brightspace.client.sending.rate_limiter import Bucket, RateLimiter
+from d2l_brightspace.client.sending.response_policy import Wait, classify
 
 from .arena import PREFIX, Arena
 from .cases import case, together
@@ -61,9 +61,9 @@ def test_retry_after_as_a_date() -> None:
         ("Mon, 99 Foo 2026 25:61:61 GMT", None),
     ):
         response: Any = _response(429, {"Retry-After": text})
-        verdict = judge(response, RequestContext("x"))
-        assert isinstance(verdict, Wait)
-        assert verdict.seconds == (seconds and pytest.approx(seconds, abs=2))
+        outcome = classify(response, RequestContext("x"))
+        assert isinstance(outcome, Wait)
+        assert outcome.seconds == (seconds and pytest.approx(seconds, abs=2))
 
 
 @case("Rate limit", "one hour: stops at once, with one request", "clear error")
@@ -165,10 +165,10 @@ def test_bucket_over_a_socket(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> 
 
 @case("Rate limit", "an hour's rest foreseen from the headers", "clear error")
 def test_rest_foreseen() -> None:
-    pacer = Pacer(5.0, clock=lambda: 0.0, sleep=lambda _seconds: None)
+    rate_limiter = RateLimiter(5.0, clock=lambda: 0.0, sleep=lambda _seconds: None)
     with pytest.raises(RateLimited, match="3600 s"):
-        pacer.hold_all(3600)
-    with pytest.raises(RateLimited), pacer.turn():
+        rate_limiter.hold_all(3600)
+    with pytest.raises(RateLimited), rate_limiter.turn():
         pass
 
 

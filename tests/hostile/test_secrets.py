@@ -13,7 +13,7 @@ import pytest
 from benchmarks.memory import megabytes
 from d2l_brightspace import PermissionDenied
 from d2l_brightspace.client.errors import RequestContext
-from d2l_brightspace.client.sending.response_policy import Fail, judge
+from d2l_brightspace.client.sending.response_policy import Fail, classify
 from tests import needs_proc
 
 from .arena import ID_KEY, Arena
@@ -142,9 +142,9 @@ def test_pickled_error() -> None:
     response.request = requests.Request(
         "GET", "https://h/?x_c=canary", headers={"Authorization": "Bearer canary"}
     ).prepare()
-    verdict: Any = judge(response, RequestContext("route"))
-    assert isinstance(verdict, Fail)
-    assert b"canary" not in pickle.dumps(verdict.error)
+    outcome: Any = classify(response, RequestContext("route"))
+    assert isinstance(outcome, Fail)
+    assert b"canary" not in pickle.dumps(outcome.error)
 
 
 MEGABYTES = 400

@@ -29,16 +29,10 @@ from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse, Sign
 from d2l_brightspace.client.http.transport import SendsOne, Transport
 from d2l_brightspace.client.limits import Limits
 
-from .id_key import IdKeyAuthenticator, clock_told_by
-from .token_store import (
-    TOKEN_URL,
-    FileTokenStore,
-    RefreshTokenGrant,
-    ServiceUserGrant,
-    TokenAuthenticator,
-    TokenEndpoint,
-    TokenStore,
-)
+from .grants import RefreshTokenGrant, ServiceUserGrant, TokenAuthenticator
+from .id_key import IdKeyAuthenticator, reported_server_time
+from .token_endpoint import TOKEN_URL, TokenEndpoint
+from .token_store import FileTokenStore, TokenStore
 
 _SECTION = "[sources.d2l_brightspace_source.credentials]"
 _PEM_EXAMPLE = (
@@ -130,7 +124,9 @@ class _Credentials(AuthConfigBase):
         if response.status_code == 401:
             cured = authenticator.renew(response.request)
         else:
-            server_time = clock_told_by(response.text) if response.status_code == 403 else None
+            server_time = (
+                reported_server_time(response.text) if response.status_code == 403 else None
+            )
             cured = server_time is not None and authenticator.learn_server_time(server_time)
         if not cured:
             return response
@@ -168,7 +164,7 @@ class _Credentials(AuthConfigBase):
 
     def _set(self, *names: str, example: str = "…") -> None:
         for name in names:
-            self[name] = _checked(name, self[name], example)
+            self[name] = _check(name, self[name], example)
 
 
 @configspec
@@ -218,8 +214,8 @@ class RefreshTokenAuth(_Credentials):
             ConfigurationError: If a setting is missing or cannot be right.
         """
         self._set("client_id", "client_secret", "refresh_token")
-        self.token_url = _checked_token_url(self.token_url)
-        self.scope = _checked("scope", self.scope) if self.scope else None
+        self.token_url = _check_token_url(self.token_url)
+        self.scope = _check("scope", self.scope) if self.scope else None
         _check_token_store(self.token_store)
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
@@ -260,8 +256,8 @@ class ServiceUserAuth(_Credentials):
         """
         self._set("client_id", "key_id")
         self._set("scope", example="users:userdata:read enrollment:orgunit:read")
-        self.private_key = _checked_private_key(self.private_key)
-        self.token_url = _checked_token_url(self.token_url)
+        self.private_key = _check_private_key(self.private_key)
+        self.token_url = _check_token_url(self.token_url)
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
@@ -313,14 +309,14 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def _wrong(name: str, problem: str, example: str) -> ConfigurationError:
+def _setting_error(name: str, problem: str, example: str) -> ConfigurationError:
     # never the value: a secret may have been put into the wrong setting
     return ConfigurationError(
         f"Setting `credentials.{name}` {problem}. Set it in {_SECTION}: {example}"
     )
 
 
-def _checked(name: str, value: object, example: str = "…") -> str:
+def _check(name: str, value: object, example: str = "…") -> str:
     text = value.strip() if isinstance(value, str) else ""
     if name == "scope":
         text = " ".join(text.split())
@@ -338,28 +334,30 @@ def _checked(name: str, value: object, example: str = "…") -> str:
     elif " " in text and name != "scope":
         problem = "holds a blank"
     if problem:
-        raise _wrong(name, problem, f'{name} = "{example}"')
+        raise _setting_error(name, problem, f'{name} = "{example}"')
     return text
 
 
-def _checked_token_url(value: object) -> str:
+def _check_token_url(value: object) -> str:
     example = f'token_url = "{TOKEN_URL}"'
-    url = _checked("token_url", value, TOKEN_URL)
+    url = _check("token_url", value, TOKEN_URL)
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise _wrong("token_url", "is not an address", example)
+        raise _setting_error("token_url", "is not an address", example)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise _wrong("token_url", "must begin with https:// (http only on loopback)", example)
+        raise _setting_error(
+            "token_url", "must begin with https:// (http only on loopback)", example
+        )
     return url
 
 
-def _checked_private_key(value: object) -> str:
+def _check_private_key(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _wrong("private_key", "is missing", _PEM_EXAMPLE)
+        raise _setting_error("private_key", "is missing", _PEM_EXAMPLE)
     # environment variables and JSON often carry a PEM with "\n" spelled out
     pem = value.replace("\\r", "").replace("\\n", "\n").replace("\r\n", "\n").strip()
     problem = None
@@ -370,7 +368,7 @@ def _checked_private_key(value: object) -> str:
     elif "PRIVATE KEY-----" not in pem:
         problem = "holds no private key, only a public key or a certificate"
     if problem:
-        raise _wrong("private_key", problem, _PEM_EXAMPLE)
+        raise _setting_error("private_key", problem, _PEM_EXAMPLE)
     return f"{pem}\n"
 
 
@@ -379,11 +377,11 @@ def _check_token_store(value: object) -> None:
         return
     example = 'token_store = "/var/lib/my-loader/brightspace-token.json"'
     if not isinstance(value, str | os.PathLike):
-        raise _wrong("token_store", "is neither a path nor a TokenStore", example)
+        raise _setting_error("token_store", "is neither a path nor a TokenStore", example)
     # a relative path names another file for each folder the job is started in, and the token in
     # the wrong one is used up
     if not Path(value).expanduser().is_absolute():
-        raise _wrong("token_store", "must be an absolute path", example)
+        raise _setting_error("token_store", "must be an absolute path", example)
 
 
 def _token_store(value: Any) -> TokenStore | None:

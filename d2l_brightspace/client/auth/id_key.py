@@ -56,7 +56,7 @@ def login_url(host: str, callback: str, app_id: str, app_key: str) -> str:
     return f"https://{host}/d2l/auth/api/token?{urlencode(query)}"
 
 
-def clock_told_by(text: str) -> int | None:
+def reported_server_time(text: str) -> int | None:
     """Brightspace's own time, in seconds, from the body of the 403 that refuses a signature's."""
     found = _OUT_OF_RANGE.search(text)
     return int(found[1]) if found else None

@@ -16,11 +16,11 @@ from d2l_brightspace.client.routes import Route
 from d2l_brightspace.client.sending.response_policy import (
     Accept,
     Fail,
+    Outcome,
     Retry,
-    Verdict,
-    judge,
+    classify,
 )
-from d2l_brightspace.client.sending.retry_budget import Patience
+from d2l_brightspace.client.sending.retry_budget import RetryBudget
 from d2l_brightspace.client.sending.sender import MOST_REDIRECTS, Sender
 
 from .messages import HttpRequest, HttpResponse
@@ -43,31 +43,31 @@ class Downloads:
     def fetch(self, link: str, target: Path, route: Route, *, size: int = 0) -> None:
         """As `BrightspaceSession.download`."""
         where = RequestContext(route.template)
-        patience, file = Patience(self._sender.limits, where), PartialFile(target, size)
+        budget, file = RetryBudget(self._sender.limits, where), PartialFile(target, size)
         while True:
             before, sent = file.received, None
             try:
-                with self._opened(link, file, route, where) as (sent, response, chunks):
-                    verdict = self._take(response, chunks, file, route, where)
+                with self._open(link, file, route, where) as (sent, response, chunks):
+                    outcome = self._take(response, chunks, file, route, where)
             except TransportFailure as failure:
-                verdict = Retry(ServiceUnavailable(f"No whole file: {failure.reason}", where))
-            if isinstance(verdict, Accept):
+                outcome = Retry(ServiceUnavailable(f"No whole file: {failure.reason}", where))
+            if isinstance(outcome, Accept):
                 return
             if file.received > before:
-                patience = Patience(self._sender.limits, where)
-            self._sender.get_over(verdict, sent, patience)
+                budget = RetryBudget(self._sender.limits, where)
+            self._sender.recover(outcome, sent, budget)
 
     @contextmanager
-    def _opened(
+    def _open(
         self, link: str, file: PartialFile, route: Route, where: RequestContext
     ) -> Iterator[tuple[HttpRequest, HttpResponse, Iterator[bytes]]]:
         """Ask for a file and follow redirects, also to other hosts."""
         base = self._sender.base_url
         for _ in range(MOST_REDIRECTS + 1):
-            request = self._wanted(link, base, file, where)
+            request = self._request_part(link, base, file, where)
             ours = within_origin(request.url, self._sender.base_url) is not None
             with ExitStack() as stack:
-                with self._sender.pacer.turn(costs=ours) as learn:
+                with self._sender.rate_limiter.turn(costs=ours) as learn:
                     sent = self._sender.ready(request, request.url, route) if ours else request
                     response, chunks = stack.enter_context(self._sender.transport.streamed(sent))
                     learn(response)
@@ -77,7 +77,7 @@ class Downloads:
             link, base = response.headers["Location"], request.url
         raise ProtocolError(f"More than {MOST_REDIRECTS} redirects", where)
 
-    def _wanted(
+    def _request_part(
         self, link: str, base: str, file: PartialFile, where: RequestContext
     ) -> HttpRequest:
         """The request for a part of a file, with no credential on it."""
@@ -98,7 +98,7 @@ class Downloads:
         file: PartialFile,
         route: Route,
         where: RequestContext,
-    ) -> Verdict:
+    ) -> Outcome:
         if response.status_code in (200, 206):
             if "html" in response.headers.get("Content-Type", "").lower():
                 return Fail(ProtocolError("The download is an HTML page in place of a file", where))
@@ -108,4 +108,4 @@ class Downloads:
             file.start_again()
             return Retry(ServiceUnavailable("The download cannot go on where it was", where))
         response.content = b"".join(islice(chunks, 1))
-        return judge(response, where, route.scope)
+        return classify(response, where, route.scope)

@@ -101,7 +101,7 @@ class Transport:
         if request.method == "GET" and request.body is None and origin.is_short:
             answer: WholeAnswer = self._send(request, origin, target, self._timeout, whole=True)
             return HttpResponse(answer.status, answer.headers, answer.data, request.url, request)
-        response = self._send(request, origin, target, self._patience(request), whole=False)
+        response = self._send(request, origin, target, self._timeout_of(request), whole=False)
         try:
             return _response(response, request, self._read(response))
         except BaseException:
@@ -180,7 +180,7 @@ class Transport:
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise TransportFailure(_kind(error), delivered=_sent_whole(request)) from None
 
-    def _patience(self, request: HttpRequest) -> urllib3.Timeout:
+    def _timeout_of(self, request: HttpRequest) -> urllib3.Timeout:
         if not isinstance(request.body, FileUpload):
             return self._timeout
         # urllib3 sends under the time for connecting, and a line may well stall for longer than

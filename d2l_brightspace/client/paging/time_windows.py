@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from d2l_brightspace.timestamps import utc_milliseconds
+
 from .pages import value_of
 
 _SEAM = timedelta(milliseconds=1)
@@ -71,12 +73,7 @@ class TimeWindow:
         middle = self._last + left / 2
         later = TimeWindow(self.field, self.end)
         self.end = middle + _SEAM
-        return utc(middle - _SEAM), later
-
-
-def utc(moment: datetime) -> str:
-    """A UTCDateTime: exactly three decimals and `Z`."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+        return utc_milliseconds(middle - _SEAM), later
 
 
 def _moment(text: Any) -> datetime | None:

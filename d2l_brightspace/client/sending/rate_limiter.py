@@ -56,10 +56,10 @@ class Bucket:
 
     def __init__(self) -> None:
         self._floor: float | None = None
-        """Credits that are there at least; None while no answer has told of a bucket."""
+        """Credits that are there at least; None while no answer has reported a bucket."""
         self._floor_at = 0.0
         self._cost = 0.0
-        self._told_at = self._full_at = 0.0
+        self._reported_at = self._full_at = 0.0
         self._refill = 0.0
         """Credits that come back each second at least; 0 while that is not measured."""
         self._mark: _Mark | None = None
@@ -81,7 +81,7 @@ class Bucket:
             return short / self._refill
         if in_flight:
             return _POLL_SECONDS
-        return max(min(self._full_at, self._told_at + _UNMEASURED_SECONDS) - now, 0.0)
+        return max(min(self._full_at, self._reported_at + _UNMEASURED_SECONDS) - now, 0.0)
 
     def send(self, now: float) -> Sent:
         """Take the credits of one request."""
@@ -97,10 +97,10 @@ class Bucket:
         self._answered += 1
 
     def learn(self, sent: Sent, now: float, remaining: float, cost: float, reset: float) -> None:
-        """Read an answer that tells of the bucket; called before the request is closed."""
+        """Read an answer that reports the bucket; called before the request is closed."""
         self._pass_time(now)
         self._cost = max(self._cost * _FORGETTING, cost)
-        self._told_at, self._full_at = now, now + reset
+        self._reported_at, self._full_at = now, now + reset
         # what was in flight at the same time may still have to be paid out of what it left
         beside_it = (sent.before - sent.answered) + (self._sent - sent.before - 1)
         at_least = remaining - beside_it * self._cost
@@ -118,7 +118,7 @@ class Bucket:
         """A request was refused for want of credits."""
         if self._floor is not None:
             self._pass_time(now)
-            self._told_at = now
+            self._reported_at = now
             self._floor = min(self._floor, 0.0)
 
     def _pass_time(self, now: float) -> None:
@@ -146,13 +146,13 @@ class Bucket:
         self._mark = _Mark(sent.at, self._sent, paid, remaining)
 
 
-class Pacer:
+class RateLimiter:
     """Holds requests back until the bucket can pay for them; shared by all threads.
 
     Args:
-        max_wait_seconds: Longest rest Brightspace may ask for.
+        max_wait_seconds: Longest delay Brightspace may ask for.
         clock: Monotonic seconds.
-        sleep: Rests for so many seconds.
+        sleep: Waits for so many seconds.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ class Pacer:
     def _check(self, seconds: float) -> None:
         if seconds > self._max_wait:
             raise RateLimited(
-                f"Brightspace asks for a rest of {seconds:.0f} s, more than the "
+                f"Brightspace asks for a delay of {seconds:.0f} s, more than the "
                 f"{self._max_wait:.0f} s that `limits.max_wait_seconds` allows. Run again later, "
                 "or raise that setting."
             )
@@ -238,10 +238,10 @@ class Pacer:
 _POLL_SECONDS = 0.02
 _NAP_SECONDS = 0.25
 _UNMEASURED_SECONDS = 1.0
-"""Longest rest before one request is risked on a bucket whose refill nobody has seen."""
+"""Longest delay before one request is risked on a bucket whose refill nobody has seen."""
 _MEASUREMENT_SECONDS = 10.0
 _SHOWN_FROM_SECONDS = 5.0
-"""Rests shorter than this are not worth a line on the user's screen."""
+"""Delays shorter than this are not worth a line on the user's screen."""
 _BEFORE_THE_LIMITER = frozenset({401, 429, 500, 502, 503, 504})
 """Answers that hold no rate headers even where there is a limit."""
 _FORGETTING = 0.99

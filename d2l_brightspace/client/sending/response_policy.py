@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from d2l_brightspace.client.auth.id_key import clock_told_by
+from d2l_brightspace.client.auth.id_key import reported_server_time
 from d2l_brightspace.client.errors import (
     AuthenticationError,
     BrightspaceError,
@@ -38,18 +38,18 @@ class Accept:
 
 @dataclass(frozen=True)
 class Retry:
-    """A passing fault: send again after a rest, and raise `error` when that never helps."""
+    """A passing fault: send again after a delay, and raise `error` when that never helps."""
 
     error: BrightspaceError
     delivered: bool = True
     """False if the request certainly had no effect."""
     after: float | None = None
-    """Seconds of the rest, where Brightspace names them."""
+    """Seconds of the delay, where Brightspace names them."""
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Brightspace asks for a rest; None where it does not say for how long."""
+    """Brightspace asks for a delay; None where it does not say for how long."""
 
     seconds: float | None
 
@@ -76,15 +76,15 @@ class Fail:
     error: BrightspaceError
 
 
-Verdict = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
+Outcome = Accept | Retry | Wait | RenewCredential | CorrectClock | Fail
 
 
-def judge(  # noqa: PLR0911  # a table of status codes
+def classify(  # noqa: PLR0911  # a table of status codes
     response: HttpResponse,
     where: RequestContext,
     scope: str | None = None,
     parse: Callable[[bytes], Any] = decode,
-) -> Verdict:
+) -> Outcome:
     """Decide what to do with an answer.
 
     Args:
@@ -95,7 +95,7 @@ def judge(  # noqa: PLR0911  # a table of status codes
     """
     status = response.status_code
     if 200 <= status < 300:
-        return _accept(response, where, parse)
+        return _classify_success(response, where, parse)
     where = replace(where, status=status, detail=_detail(response))
     if status == 429:
         return Wait(_seconds_to_wait(response))
@@ -104,7 +104,7 @@ def judge(  # noqa: PLR0911  # a table of status codes
             AuthenticationError("Brightspace does not accept the token; log in again", where)
         )
     if status == 403:
-        return _forbidden(response, where, scope)
+        return _classify_forbidden(response, where, scope)
     if status == 404:
         return Fail(
             NotFound(
@@ -119,33 +119,33 @@ def judge(  # noqa: PLR0911  # a table of status codes
     return Fail(ProtocolError("Brightspace does not understand the request", where))
 
 
-def judge_once(verdict: Verdict) -> Verdict:
-    """The verdict on a request that must not take effect twice.
+def classify_once(outcome: Outcome) -> Outcome:
+    """The outcome of a request that must not take effect twice.
 
     It may be sent again after a refusal, or where it cannot have arrived; where the answer is
     missing or makes no sense, nobody here knows whether it took effect.
     """
-    if isinstance(verdict, Retry) and verdict.delivered:
-        return Fail(_unknown(verdict.error))
-    if isinstance(verdict, Fail) and not _refused(verdict.error):
-        return Fail(_unknown(verdict.error))
-    return verdict
+    if isinstance(outcome, Retry) and outcome.delivered:
+        return Fail(_as_unknown(outcome.error))
+    if isinstance(outcome, Fail) and not _is_refusal(outcome.error):
+        return Fail(_as_unknown(outcome.error))
+    return outcome
 
 
-def _refused(error: BrightspaceError) -> bool:
+def _is_refusal(error: BrightspaceError) -> bool:
     status = error.context.status if error.context else None
     return status is not None and 400 <= status < 500
 
 
-def _unknown(error: BrightspaceError) -> OutcomeUnknown:
+def _as_unknown(error: BrightspaceError) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"It was sent, but whether it took effect is not known. {error.message}", error.context
     )
 
 
-def _accept(
+def _classify_success(
     response: HttpResponse, where: RequestContext, parse: Callable[[bytes], Any]
-) -> Verdict:
+) -> Outcome:
     content_type = response.headers.get("Content-Type", "").lower()
     body = response.content
     problem = None
@@ -168,9 +168,11 @@ def _accept(
         return Retry(ProtocolError("The answer is no valid JSON, or was cut short", where))
 
 
-def _forbidden(response: HttpResponse, where: RequestContext, scope: str | None) -> Verdict:
+def _classify_forbidden(
+    response: HttpResponse, where: RequestContext, scope: str | None
+) -> Outcome:
     text = response.text[:_READ_CHARACTERS]
-    server_time = clock_told_by(text)
+    server_time = reported_server_time(text)
     if server_time is not None:
         return CorrectClock(
             server_time,

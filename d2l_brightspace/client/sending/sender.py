@@ -1,7 +1,8 @@
 """Sending one request until there is an answer to take.
 
 Every attempt goes through here: version and credential are put on at that moment, the origin is
-pinned, redirects are walked, the rate headers are read, a 401 is cured once, the answer is judged.
+pinned, redirects are walked, the rate headers are read, a 401 is cured once, the answer is
+classified.
 """
 
 from __future__ import annotations
@@ -24,19 +25,19 @@ from d2l_brightspace.client.http.transport import (
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.routes import VERSION, Route
 
-from .rate_limiter import Pacer
+from .rate_limiter import RateLimiter
 from .response_policy import (
     Accept,
     CorrectClock,
     Fail,
+    Outcome,
     RenewCredential,
     Retry,
-    Verdict,
     Wait,
-    judge,
-    judge_once,
+    classify,
+    classify_once,
 )
-from .retry_budget import Patience
+from .retry_budget import RetryBudget
 
 MOST_REDIRECTS = 5
 
@@ -50,7 +51,7 @@ class Sender:
         transport: Does single exchanges.
         limits: Retries, waits and sizes.
         spoken_version: Tells which version of a product to speak; may send requests itself.
-        sleep: Rests for so many seconds.
+        sleep: Waits for so many seconds.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Sender:
         self.base_url = base_url
         self.limits = limits
         self.transport = transport
-        self.pacer = Pacer(limits.max_wait_seconds, sleep=sleep)
+        self.rate_limiter = RateLimiter(limits.max_wait_seconds, sleep=sleep)
         self._authenticator = authenticator
         self._spoken_version = spoken_version
         self._sleep = sleep
@@ -88,47 +89,47 @@ class Sender:
         Raises:
             BrightspaceError: If there is no answer to take.
         """
-        patience: Patience | None = None
+        budget: RetryBudget | None = None
         # may ask Brightspace itself, so not within a turn
         wanted = self.with_version(_unsent(request, where))
         while True:
             sent: HttpRequest | None = None
             try:
-                with self.pacer.turn(costs=not route.anonymous) as learn:
+                with self.rate_limiter.turn(costs=not route.anonymous) as learn:
                     sent, response = self._walk(wanted, route, where)
                     learn(response)
-                verdict = judge(response, where, route.scope, route.parse)
+                outcome = classify(response, where, route.scope, route.parse)
             except TransportFailure as failure:
                 error = ServiceUnavailable(f"No answer: {failure.reason}", where)
-                verdict = Retry(error, failure.delivered)
+                outcome = Retry(error, failure.delivered)
             if route.once:
-                verdict = judge_once(verdict)
-            if isinstance(verdict, Accept):
-                return verdict.body, response.url
-            patience = patience or Patience(self.limits, where)
-            self.get_over(verdict, sent, patience)
+                outcome = classify_once(outcome)
+            if isinstance(outcome, Accept):
+                return outcome.body, response.url
+            budget = budget or RetryBudget(self.limits, where)
+            self.recover(outcome, sent, budget)
 
-    def get_over(self, verdict: Verdict, sent: HttpRequest | None, patience: Patience) -> None:
+    def recover(self, outcome: Outcome, sent: HttpRequest | None, budget: RetryBudget) -> None:
         """Do what makes another try worth it.
 
         Raises:
             BrightspaceError: If nothing would.
         """
-        if isinstance(verdict, Retry):
-            self._sleep(patience.rest_before_retry(verdict))
-        elif isinstance(verdict, Wait):
-            self.pacer.hold_all(patience.rest_asked_for(verdict.seconds))
-            patience.check()
-        elif isinstance(verdict, RenewCredential):
-            patience.once("renewal", verdict.error)
+        if isinstance(outcome, Retry):
+            self._sleep(budget.delay_before_retry(outcome.error, outcome.after))
+        elif isinstance(outcome, Wait):
+            self.rate_limiter.hold_all(budget.delay_asked_for(outcome.seconds))
+            budget.check()
+        elif isinstance(outcome, RenewCredential):
+            budget.once("renewal", outcome.error)
             if sent is None or not self._authenticator.renew(sent):
-                raise verdict.error
-        elif isinstance(verdict, CorrectClock):
-            patience.once("clock", verdict.error)
-            if not self._authenticator.learn_server_time(verdict.server_time):
-                raise verdict.error
-        elif isinstance(verdict, Fail):
-            raise verdict.error
+                raise outcome.error
+        elif isinstance(outcome, CorrectClock):
+            budget.once("clock", outcome.error)
+            if not self._authenticator.learn_server_time(outcome.server_time):
+                raise outcome.error
+        elif isinstance(outcome, Fail):
+            raise outcome.error
 
     def _walk(
         self, request: HttpRequest, route: Route, where: RequestContext

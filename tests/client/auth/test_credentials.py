@@ -23,10 +23,10 @@ from d2l_brightspace.client.auth.credentials import (
     ServiceUserAuth,
     is_loopback,
 )
-from d2l_brightspace.client.auth.token_store import TOKEN_URL, FileTokenStore
+from d2l_brightspace.client.auth.token_endpoint import TOKEN_URL
+from d2l_brightspace.client.auth.token_store import FileTokenStore
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.http.transport import Transport
-from d2l_brightspace.client.limits import Limits
 
 CANARY = "canary-secret-0451"
 PEM = (
@@ -73,13 +73,6 @@ def resolved(credentials: Any = dlt.secrets.value) -> Any:
 
 def values(credentials: Any, spec: type[Any]) -> dict[str, str]:
     return {name: credentials[name] for name in FIELDS[spec]}
-
-
-@pytest.fixture
-def transport() -> Iterator[Transport]:
-    made = Transport(Limits())
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -134,7 +134,16 @@ def test_nothing_secret_is_shown_or_kept(start: Start, tmp_path: Path) -> None:
     for secret in (auth.client_secret, auth.refresh_token):
         assert secret not in shown
     assert "_shared" not in vars(pickle.loads(pickle.dumps(auth)))
-    assert all(not one.filters for one in map(logging.getLogger, LOGGERS))
+
+
+@RENEWABLE
+def test_no_log_filter_is_left_behind(start: Start, scheme: str, tmp_path: Path) -> None:
+    def filters() -> list[int]:
+        return [len(logging.getLogger(name).filters) for name in LOGGERS]
+
+    before, sandbox = filters(), start()
+    assert who_am_i(sandbox, credentials_of(sandbox, scheme, tmp_path)).ok
+    assert filters() == before
 
 
 def test_a_setting_that_is_changed_counts(start: Start, tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def connect(rests: list[float]) -> Iterator[Callable[[Server], BrightspaceSessio
         session = BrightspaceSession(
             server.url, Renewing("first"), Transport(limits), limits, sleep=sleep
         )
-        session._sender.pacer._clock = lambda: now[0]
+        session._sender.rate_limiter._clock = lambda: now[0]
         sessions.append(session)
         return session
 

@@ -21,11 +21,11 @@ from d2l_brightspace.client.sending.response_policy import (
     Accept,
     CorrectClock,
     Fail,
+    Outcome,
     RenewCredential,
     Retry,
-    Verdict,
     Wait,
-    judge,
+    classify,
 )
 from tests import FIXTURES
 
@@ -37,24 +37,24 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
 HTML = f"<html><body>{CANARY}</body></html>".encode()
 
 
-def verdict(
+def outcome(
     status: int,
     body: Any = b"",
     headers: dict[str, str] | None = None,
     *,
     scope: str | None = None,
     request: requests.Request | None = None,
-) -> Verdict:
+) -> Outcome:
     response = requests.Response()
     response.status_code = status
     response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
     response.headers.update(headers or {})
     if request is not None:
         response.request = request.prepare()
-    return judge(response, WHERE, scope)
+    return classify(response, WHERE, scope)
 
 
-def failed(result: Verdict, kind: type[BrightspaceError]) -> BrightspaceError:
+def failed(result: Outcome, kind: type[BrightspaceError]) -> BrightspaceError:
     """The error of a `Fail`, which says where it happened."""
     assert isinstance(result, Fail)
     assert type(result.error) is kind
@@ -65,7 +65,7 @@ def failed(result: Verdict, kind: type[BrightspaceError]) -> BrightspaceError:
     return result.error
 
 
-def detail_of(result: Verdict) -> str | None:
+def detail_of(result: Outcome) -> str | None:
     assert isinstance(result, (Fail, Retry, RenewCredential))
     assert result.error.context is not None
     return result.error.context.detail
@@ -88,21 +88,21 @@ def detail_of(result: Verdict) -> str | None:
 )
 @pytest.mark.parametrize("body", [{"Items": []}, [], {}, None, 7], ids=json.dumps)
 def test_json_is_taken(body: Any, headers: dict[str, str]) -> None:
-    assert verdict(200, body, headers) == Accept(body)
+    assert outcome(200, body, headers) == Accept(body)
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:
-    assert verdict(200, b"\xef\xbb\xbf[1]", JSON) == Accept([1])
+    assert outcome(200, b"\xef\xbb\xbf[1]", JSON) == Accept([1])
 
 
 def test_of_a_key_that_comes_twice_the_last_is_taken() -> None:
-    assert verdict(200, b'{"a": 1, "a": 2}', JSON) == Accept({"a": 2})
+    assert outcome(200, b'{"a": 1, "a": 2}', JSON) == Accept({"a": 2})
 
 
 @pytest.mark.parametrize("status", [200, 204])
 @pytest.mark.parametrize("body", [b"", b"  \r\n"], ids=["empty", "blank"])
 def test_an_empty_answer(status: int, body: bytes) -> None:
-    error = failed(verdict(status, body, JSON), ProtocolError)
+    error = failed(outcome(status, body, JSON), ProtocolError)
     assert "empty" in str(error)
     assert f"status {status}" in str(error)
 
@@ -119,12 +119,12 @@ def test_an_empty_answer(status: int, body: bytes) -> None:
     ids=["HTML", "HTML as JSON", "no type", "doctype", "JSON as HTML"],
 )
 def test_a_page_in_place_of_json(body: bytes, headers: dict[str, str]) -> None:
-    assert "HTML page" in str(failed(verdict(200, body, headers), ProtocolError))
+    assert "HTML page" in str(failed(outcome(200, body, headers), ProtocolError))
 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "application/zip", "text/plain"])
 def test_a_foreign_content_type(content_type: str) -> None:
-    result = verdict(200, b"[]", {"Content-Type": f"{content_type}; charset=utf-8"})
+    result = outcome(200, b"[]", {"Content-Type": f"{content_type}; charset=utf-8"})
     assert f"The answer is {content_type}, not JSON" in str(failed(result, ProtocolError))
 
 
@@ -142,7 +142,7 @@ def test_a_foreign_content_type(content_type: str) -> None:
     ids=["cut short", "NaN", "1e400", "no UTF-8", "text", "two values", "deep"],
 )
 def test_invalid_json_is_asked_for_again(body: bytes) -> None:
-    result = verdict(200, body, JSON)
+    result = outcome(200, body, JSON)
     assert isinstance(result, Retry)
     assert type(result.error) is ProtocolError
     assert "no valid JSON" in str(result.error)
@@ -153,7 +153,7 @@ def test_invalid_json_is_asked_for_again(body: bytes) -> None:
 
 
 def test_a_refused_token_is_renewed() -> None:
-    result = verdict(401, PROBLEMS["invalid_token"])
+    result = outcome(401, PROBLEMS["invalid_token"])
     assert isinstance(result, RenewCredential)
     assert type(result.error) is AuthenticationError
     assert detail_of(result) == "Invalid Token: Token expired"
@@ -169,7 +169,7 @@ def test_a_refused_token_is_renewed() -> None:
     ids=["text", "two lines", "JSON"],
 )
 def test_a_clock_that_is_off_is_corrected(body: bytes) -> None:
-    result = verdict(403, body)
+    result = outcome(403, body)
     assert isinstance(result, CorrectClock)
     assert result.server_time == 1_700_000_123
     assert type(result.error) is AuthenticationError
@@ -177,11 +177,11 @@ def test_a_clock_that_is_off_is_corrected(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"Invalid token", b"invalid token", b"Token expired"])
 def test_keys_that_are_refused_end_the_run(body: bytes) -> None:
-    assert "log in again" in str(failed(verdict(403, body), AuthenticationError))
+    assert "log in again" in str(failed(outcome(403, body), AuthenticationError))
 
 
 def test_a_missing_permission_is_named() -> None:
-    error = failed(verdict(403, PROBLEMS["permission"], scope=SCOPE), PermissionDenied)
+    error = failed(outcome(403, PROBLEMS["permission"], scope=SCOPE), PermissionDenied)
     assert "lacks the permission Quizzing.GradeAttempts" in error.message
     assert error.context is not None
     assert error.context.status == 403
@@ -192,7 +192,7 @@ def test_a_missing_permission_is_named() -> None:
 
 def test_a_missing_scope_is_named() -> None:
     body = {"title": "Forbidden", "detail": "Insufficient scope to call this"}
-    error = failed(verdict(403, body, scope=SCOPE), PermissionDenied)
+    error = failed(outcome(403, body, scope=SCOPE), PermissionDenied)
     assert f"lacks the OAuth scope {SCOPE}" in error.message
     assert isinstance(error, PermissionDenied)
     assert error.is_about_scope
@@ -201,7 +201,7 @@ def test_a_missing_scope_is_named() -> None:
 @pytest.mark.parametrize("body", [b"", HTML, b"[]", b"{}"], ids=["empty", "HTML", "array", "{}"])
 @pytest.mark.parametrize("scope", [None, SCOPE])
 def test_forbidden_without_a_reason(body: bytes, scope: str | None) -> None:
-    result = verdict(403, body, scope=scope)
+    result = outcome(403, body, scope=scope)
     error = failed(result, PermissionDenied)
     assert "may not read this" in error.message
     assert (scope or "OAuth") in error.message if scope else "OAuth" not in error.message
@@ -209,24 +209,24 @@ def test_forbidden_without_a_reason(body: bytes, scope: str | None) -> None:
 
 
 def test_not_found() -> None:
-    result = verdict(404, {"title": "Resource Not Found", "status": 404})
+    result = outcome(404, {"title": "Resource Not Found", "status": 404})
     assert "status 404" in str(failed(result, NotFound))
     assert detail_of(result) == "Resource Not Found"
 
 
 @pytest.mark.parametrize("status", [304, 400, 405, 409, 415])
 def test_other_refusals(status: int) -> None:
-    assert f"status {status}" in str(failed(verdict(status, PROBLEMS["errors"]), ProtocolError))
+    assert f"status {status}" in str(failed(outcome(status, PROBLEMS["errors"]), ProtocolError))
 
 
 def test_the_old_error_block() -> None:
-    assert detail_of(verdict(400, PROBLEMS["errors"])) == "Invalid Parameters bookmark"
+    assert detail_of(outcome(400, PROBLEMS["errors"])) == "Invalid Parameters bookmark"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
 @pytest.mark.parametrize("body", [b"", HTML], ids=["empty", "HTML"])
 def test_server_faults_are_passing(status: int, body: bytes) -> None:
-    result = verdict(status, body)
+    result = outcome(status, body)
     assert isinstance(result, Retry)
     assert type(result.error) is ServiceUnavailable
     assert f"status {status}" in str(result.error)
@@ -254,11 +254,11 @@ def test_server_faults_are_passing(status: int, body: bytes) -> None:
     ids=str,
 )
 def test_too_many_requests(headers: dict[str, str], seconds: float | None) -> None:
-    assert verdict(429, b"", headers) == Wait(seconds)
+    assert outcome(429, b"", headers) == Wait(seconds)
 
 
 def test_a_date_to_wait_for() -> None:
-    result = verdict(429, b"", {"Retry-After": formatdate(time.time() + 100, usegmt=True)})
+    result = outcome(429, b"", {"Retry-After": formatdate(time.time() + 100, usegmt=True)})
     assert isinstance(result, Wait)
     assert result.seconds is not None
     assert 90 < result.seconds <= 100
@@ -268,47 +268,47 @@ def test_a_date_to_wait_for() -> None:
     "value", ["nan", "inf", "-inf", "1e400", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"]
 )
 def test_a_wait_that_is_no_number(value: str) -> None:
-    assert verdict(429, b"", {"Retry-After": value}) == Wait(None)
-    assert verdict(429, b"", {"Retry-After": value, "X-Rate-Limit-Reset": "7"}) == Wait(7)
+    assert outcome(429, b"", {"Retry-After": value}) == Wait(None)
+    assert outcome(429, b"", {"Retry-After": value, "X-Rate-Limit-Reset": "7"}) == Wait(7)
 
 
 def test_a_download_quota_is_waited_for() -> None:
-    assert verdict(403, b"", {"Retry-After": "60"}) == Wait(60)
+    assert outcome(403, b"", {"Retry-After": "60"}) == Wait(60)
 
 
 def test_a_revoked_key_is_no_quota() -> None:
-    failed(verdict(403, b"Invalid token", {"Retry-After": "60"}), AuthenticationError)
+    failed(outcome(403, b"Invalid token", {"Retry-After": "60"}), AuthenticationError)
 
 
 # --- Brightspace's own words --------------------------------------------------------------------
 
 
 def test_words_of_plain_text() -> None:
-    assert detail_of(verdict(404, b"  The org unit\r\n  is closed. ")) == "The org unit is closed."
+    assert detail_of(outcome(404, b"  The org unit\r\n  is closed. ")) == "The org unit is closed."
 
 
 @pytest.mark.parametrize("errors", [[], [{}], [{"Message": None}]], ids=json.dumps)
 def test_errors_without_words(errors: list[Any]) -> None:
-    assert detail_of(verdict(404, {"Errors": errors})) is None
+    assert detail_of(outcome(404, {"Errors": errors})) is None
 
 
 def test_words_of_a_successful_answer_are_none() -> None:
-    assert detail_of(verdict(200, b"{", JSON)) is None
+    assert detail_of(outcome(200, b"{", JSON)) is None
 
 
 def test_words_are_cut() -> None:
-    detail = detail_of(verdict(404, b"word " * 10_000))
+    detail = detail_of(outcome(404, b"word " * 10_000))
     assert detail is not None
     assert len(detail) <= 300
 
 
 @pytest.mark.parametrize("body", [HTML, b"[1]", b'"canary-0451"', b"7"])
 def test_what_is_no_message_is_not_quoted(body: bytes) -> None:
-    assert detail_of(verdict(404, body)) is None
+    assert detail_of(outcome(404, body)) is None
 
 
 def test_addresses_are_not_quoted() -> None:
-    detail = detail_of(verdict(400, {"title": "No user ada.byron+x@example.edu here"}))
+    detail = detail_of(outcome(400, {"title": "No user ada.byron+x@example.edu here"}))
     assert detail == "No user *** here"
 
 
@@ -325,4 +325,4 @@ def test_what_was_sent_to_authenticate_is_not_quoted(
     status: int, request_sent: requests.Request
 ) -> None:
     body = {"title": "No", "detail": f"cannot take {CANARY}"}
-    assert detail_of(verdict(status, body, request=request_sent)) == "No: cannot take ***"
+    assert detail_of(outcome(status, body, request=request_sent)) == "No: cannot take ***"
