@@ -30,7 +30,7 @@ from d2l_brightspace.client.http.transport import SendsOne, Transport
 from d2l_brightspace.client.limits import Limits
 
 from .grants import RefreshTokenGrant, ServiceUserGrant, TokenAuthenticator
-from .id_key import IdKeyAuthenticator, reported_server_time
+from .id_key import IdKeyAuthenticator, reported_server_time, without_signature
 from .token_endpoint import TOKEN_URL, TokenEndpoint
 from .token_store import FileTokenStore, TokenStore
 
@@ -106,6 +106,7 @@ class _Credentials(AuthConfigBase):
         """Put the credential on a request of `requests`."""
         self._authenticator.authenticate(request)
         request.register_hook("response", self._cure)  # type: ignore[no-untyped-call]
+        request.register_hook("response", _hide_signature)  # type: ignore[no-untyped-call]
         return request
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
@@ -293,6 +294,12 @@ class IdKeyAuth(_Credentials):
         """What puts these credentials on the requests of one run; sends nothing."""
         self.resolve()
         return IdKeyAuthenticator(self.app_id, self.app_key, self.user_id, self.user_key)
+
+
+def _hide_signature(response: Response, **_: Any) -> Response:
+    # errors name the URL of the answer they are about
+    response.url = without_signature(response.url)
+    return response
 
 
 BrightspaceCredentials: TypeAlias = BearerAuth | RefreshTokenAuth | ServiceUserAuth | IdKeyAuth

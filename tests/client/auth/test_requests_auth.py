@@ -152,3 +152,11 @@ def test_a_setting_that_is_changed_counts(start: Start, tmp_path: Path) -> None:
     assert who_am_i(sandbox, auth).ok
     auth.user_key = "wrong"
     assert who_am_i(sandbox, auth).status_code == 403
+
+
+def test_an_error_names_the_url_without_its_signature(start: Start, tmp_path: Path) -> None:
+    sandbox = start()
+    auth = credentials_of(sandbox, "id_key", tmp_path)
+    response = requests.get(f"{sandbox.url}/d2l/api/lp/1.49/nothing?b=1", auth=auth, timeout=10)
+    with pytest.raises(requests.HTTPError, match=r"/nothing\?b=1$"):
+        response.raise_for_status()
