@@ -338,30 +338,34 @@ def _tidy(endpoint: Endpoint, included: Iterable[str]) -> Callable[[_Row], _Row]
     """A step that gives a row the columns of our tables: parents' keys in, passwords out."""
     # as rest_api names what it includes from a parent
     names = {f"_{endpoint.parent}_{name}": name for name in included}
-    nested = {name.partition("__")[0] for name in endpoint.columns if "__" in name}
+    blocks = {tuple(path[:n]) for path in _paths(endpoint.columns) for n in range(1, len(path))}
+    dropped = _paths(endpoint.dropped)
 
     def tidy(row: _Row) -> _Row:
         for included_as, name in names.items():
             value = row.pop(included_as, None)
             if row.get(name) is None:
                 row[name] = value
-        for name in endpoint.dropped:
-            _drop(row, name.split("__"))
-        for name in nested:
-            # dlt warns of a null that has no column, and this one's are its fields
-            if row.get(name, ...) is None:
-                del row[name]
+        for path in dropped:
+            _drop(row, path)
+        for block in blocks:
+            # dlt warns of a null without a column; the columns of a nested block are its fields
+            _drop(row, block, if_null=True)
         return row
 
     return tidy
 
 
-def _drop(row: Any, path: Sequence[str]) -> None:
+def _paths(names: Iterable[str]) -> list[list[str]]:
+    return [name.split("__") for name in names]
+
+
+def _drop(row: Any, path: Sequence[str], *, if_null: bool = False) -> None:
     *above, last = path
     for name in above:
         row = row.get(name) if isinstance(row, dict) else None
-    if isinstance(row, dict):
-        row.pop(last, None)
+    if isinstance(row, dict) and last in row and not (if_null and row[last] is not None):
+        del row[last]
 
 
 def _utc_milliseconds(moment: datetime | str | None) -> str | None:
