@@ -26,6 +26,7 @@ from d2l_brightspace import (
 )
 from d2l_brightspace import rest_api as module
 from d2l_brightspace.endpoints import ENDPOINTS
+from d2l_brightspace.endpoints.model import PageSize
 from d2l_brightspace.tables import GROUPS, chosen_tables
 
 SETTINGS = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
@@ -253,6 +254,30 @@ def test_attempts_of_quizzes_of_courses(
     assert attempts == [(6606, 7, 1), (6606, 7, 2)]
     assert "password" not in pipeline.default_schema.tables["quizzes"]["columns"]
     assert TOKEN not in json.dumps(pipeline.default_schema.to_dict(), default=str)
+
+
+def test_posts_of_topics_of_forums_come_page_by_page(
+    wire: responses.RequestsMock, pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posts = replace(ENDPOINTS["discussion_posts"], page_size=PageSize("pageSize", 2))
+    monkeypatch.setattr(module, "ENDPOINTS", {**ENDPOINTS, "discussion_posts": posts})
+    monkeypatch.setattr(module, "chosen_tables", lambda _: [posts])
+    forums = f"{ROOT}/le/1.98/6606/discussions/forums/"
+    wire.get(forums, json=[{"ForumId": 1}])
+    wire.get(f"{forums}1/topics/", json=[{"TopicId": 2}])
+    for number, ids in enumerate([[5, 6], [7, 8], []], start=1):
+        asked = responses.matchers.query_param_matcher({"pageSize": 2, "pageNumber": number})
+        rows = [{"PostId": one, "Attachments": [{"FileId": 1}]} for one in ids]
+        wire.get(f"{forums}1/topics/2/posts/", json=rows, match=[asked])
+
+    pipeline.run(rest_api_source(config(["discussion_posts"], org_unit_ids=[6606])))
+
+    assert pipeline.default_schema.data_table_names() == ["discussion_posts"]
+    with pipeline.sql_client() as client:
+        found = client.execute_sql(
+            "SELECT org_unit_id, forum_id, topic_id, post_id FROM discussion_posts ORDER BY 4"
+        )
+    assert found == [(6606, 1, 2, post) for post in (5, 6, 7, 8)]
 
 
 def test_a_null_for_a_nested_block_is_left_out() -> None:
