@@ -15,7 +15,7 @@ VERSION = "(version)"
 
 @dataclass(frozen=True)
 class Route:
-    """What must be known of a route to send its requests and judge its answers."""
+    """What must be known of a route to send its requests and classify its answers."""
 
     template: str
     """Path relative to `/d2l/api/`, the only form of it that error texts show."""

@@ -43,17 +43,17 @@ class Versions:
 
     def all_products(self) -> list[dict[str, Any]]:
         """Every product and its versions: `GET /d2l/api/versions/` → `ProductVersions[]`."""
-        return _checked(self._http.get_json("versions/", anonymous=True), list, "versions/")
+        return _check(self._http.get_json("versions/", anonymous=True), list, "versions/")
 
     def product(self, product: str) -> dict[str, Any]:
         """One product: `GET /d2l/api/(productCode)/versions/` → `ProductVersions`."""
         answer = self._http.get_json(f"{product}/versions/", anonymous=True)
-        return _checked(answer, dict, "(productCode)/versions/")
+        return _check(answer, dict, "(productCode)/versions/")
 
     def product_version(self, product: str, version: str) -> dict[str, Any]:
         """One version: `GET /d2l/api/(productCode)/versions/(version)` → `SupportedVersion`."""
         answer = self._http.get_json(f"{product}/versions/{version}", anonymous=True)
-        return _checked(answer, dict, "(productCode)/versions/(version)")
+        return _check(answer, dict, "(productCode)/versions/(version)")
 
     def check(self, wanted: Sequence[tuple[str, str]]) -> dict[str, Any]:
         """Several at once: `POST /d2l/api/versions/check` → `BulkSupportedVersionResponse`.
@@ -63,7 +63,7 @@ class Versions:
         """
         body = [{"ProductCode": product, "Version": version} for product, version in wanted]
         answer = self._http.post_json("versions/check", body, anonymous=True)
-        return _checked(answer, dict, "versions/check")
+        return _check(answer, dict, "versions/check")
 
     def spoken(self, product: str) -> str:
         """The version this run speaks: the pinned one, else the newest that both sides know.
@@ -106,7 +106,7 @@ def number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def _checked(answer: Any, kind: type[_Block], route: str) -> _Block:
+def _check(answer: Any, kind: type[_Block], route: str) -> _Block:
     if not isinstance(answer, kind):
         raise ProtocolError(f"The answer is a JSON {type(answer).__name__}", RequestContext(route))
     return answer

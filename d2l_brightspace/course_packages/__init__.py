@@ -1,6 +1,6 @@
 """Import course packages, copy courses, and follow the jobs that do so inside Brightspace.
 
-Upload and job are two steps (API reference, section 8): `POST …/imports/` takes the package and
+Upload and job are two steps (`docs/brightspace-api.md`): `POST …/imports/` takes the package and
 answers with a job token, `GET …/imports/{token}` tells how far the job is. A library user needs
 `Importer` for packages and `follow` for a job whose token is known; the command line is made of
 the same.

@@ -131,7 +131,7 @@ class Importer:
             return self._import_anew(package)
         if step == "follow":
             return self._follow(package, Job(package.org_unit_id, entry.token or ""))
-        return self._known(package, entry, step)
+        return self._result_from_log(package, entry, step)
 
     def _import_anew(self, package: Package) -> Result:
         try:
@@ -212,7 +212,7 @@ class Importer:
             return "complete"
         return "upload" if "failed" in self._again else "failed"
 
-    def _known(self, package: Package, entry: Entry, outcome: Outcome) -> Result:
+    def _result_from_log(self, package: Package, entry: Entry, outcome: Outcome) -> Result:
         result = Result(package, outcome, entry.status, entry.token, earlier=True)
         if outcome != "failed" or entry.token is None:
             return result

@@ -1,4 +1,7 @@
-"""The jobs inside Brightspace: start one, read its status, read its log (API reference, 8)."""
+"""The jobs inside Brightspace: start one, read its status, read its log.
+
+What is documented of them is in `docs/brightspace-api.md`.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _IMPORTS = "le/(version)/import/(orgUnitId)/imports/"
 _COPIES = "le/(version)/import/(orgUnitId)/copy/"
 _STATUS: Mapping[Kind, str] = {"import": f"{_IMPORTS}(jobToken)", "copy": f"{_COPIES}(jobToken)"}
 _LOG = f"{_IMPORTS}(jobToken)/logs/"
-# `import:job:*` are the scopes of imports; copies and logs have none of their own (reference, 6)
+# `import:job:*` are the scopes of imports; copies and logs have none of their own
 _CREATE, _FETCH, _CORE = "import:job:create", "import:job:fetch", "core:*:*"
 _STATUS_SCOPES: Mapping[Kind, str] = {"import": _FETCH, "copy": _CORE}
 

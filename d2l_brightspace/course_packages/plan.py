@@ -60,15 +60,15 @@ class _Plan:
         self.problems: list[str] = []
 
     def add(self, line: Line) -> None:
-        package = self._tried(line, lambda: self._package(line))
+        package = self._try(line, lambda: self._package(line))
         if package is not None and not self._must_upload(package):
             return
-        self._tried(line, lambda: check_package(line.package, force=self._force))
+        self._try(line, lambda: check_package(line.package, force=self._force))
         if package is not None:
             org_unit_id = package.org_unit_id
-            self._tried(line, lambda: self._check_course(org_unit_id))
+            self._try(line, lambda: self._check_course(org_unit_id))
 
-    def _tried(self, line: Line, step: Callable[[], T]) -> T | None:
+    def _try(self, line: Line, step: Callable[[], T]) -> T | None:
         try:
             return step()
         except (ConfigurationError, NotFound, PermissionDenied) as error:

@@ -76,7 +76,7 @@ def check_course(session: BrightspaceSession, org_unit_id: int) -> str:
     except NotFound as error:
         refused = error
     except PermissionDenied as error:
-        refused = _denied(error, org_unit_id)
+        refused = _explain_denial(error, org_unit_id)
     try:
         unit = session.get_json(_UNIT, scope=_UNIT_SCOPE, parts=parts)
     except PermissionDenied:
@@ -148,7 +148,7 @@ def _what_is_wrong_inside(package: zipfile.ZipFile) -> str | None:
     )
 
 
-def _denied(error: PermissionDenied, org_unit_id: int) -> PermissionDenied:
+def _explain_denial(error: PermissionDenied, org_unit_id: int) -> PermissionDenied:
     return PermissionDenied(
         f"Whether {org_unit_id} is a course offering cannot be checked. {error.message}; use "
         "--force to go on without this check",

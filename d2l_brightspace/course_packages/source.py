@@ -103,11 +103,13 @@ def import_jobs_source(
 
     @dlt.resource(name="import_jobs")
     def import_jobs() -> Iterator[Any]:
-        yield from _rows("import_jobs", _known(path, jobs), lambda one: [_job_row(session, one)])
+        yield from _rows(
+            "import_jobs", _list_jobs(path, jobs), lambda one: [_job_row(session, one)]
+        )
 
     @dlt.resource(name="import_job_logs")
     def import_job_logs() -> Iterator[Any]:
-        yield from _rows("import_job_logs", _known(path, jobs), lambda one: _logs(session, one))
+        yield from _rows("import_job_logs", _list_jobs(path, jobs), lambda one: _logs(session, one))
 
     for resource, hints in ((import_jobs, IMPORT_JOBS), (import_job_logs, IMPORT_JOB_LOGS)):
         # this first: a variant starts from the hints that the resource has by then
@@ -137,7 +139,7 @@ def _rows(
         raise skipped[0]
 
 
-def _known(path: Path | None, jobs: Sequence[tuple[int, str]]) -> list[_Known]:
+def _list_jobs(path: Path | None, jobs: Sequence[tuple[int, str]]) -> list[_Known]:
     found = {(org_unit_id, token): _Known(Job(org_unit_id, token)) for org_unit_id, token in jobs}
     entries = read_upload_log(path) if path else []
     accepted = {(e.org_unit_id, e.token): e.at for e in entries if e.status == ACCEPTED}

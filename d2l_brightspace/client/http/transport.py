@@ -1,7 +1,7 @@
 """One HTTP exchange: a request out, a whole answer in, bounded in time and size.
 
 The layer below everything else. It adds no credential, follows no redirect, keeps no cookie and
-judges no status; it makes sure that an answer is complete before anybody looks at it.
+classifies no status; it makes sure that an answer is complete before anybody looks at it.
 """
 
 from __future__ import annotations

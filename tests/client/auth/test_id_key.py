@@ -17,14 +17,14 @@ CLOCK = 1_700_000_000
 HOST = "https://lms.example.edu"
 WHOAMI = f"{HOST}/d2l/api/lp/1.49/users/whoami"
 
-# d2lvalence 1.2.3 run by the authors of the API reference (reference/brightspace-api.md, 1c)
+# d2lvalence 1.2.3, D2L's own SDK for Python, was run for these (`docs/brightspace-api.md`)
 VECTORS: dict[str, dict[str, Any]] = {
     vector["name"].split()[0]: vector
     for vector in json.loads((FIXTURES / "idkey-vectors.json").read_text(encoding="utf-8"))
 }
 
 # The Python package lower-cases before it decodes; D2L's .NET order decodes first. Values of the
-# reference's table 'Where decode, then lower gives something else'.
+# table of `docs/brightspace-api.md`, where decoding first gives something else.
 DOT_NET = {
     "5": (
         "vgdO3zJMJpHLgbockrbWOjy7efzKJTxn_cOok1moTKU",

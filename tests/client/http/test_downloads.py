@@ -101,7 +101,7 @@ def test_trickling_headers_have_one_deadline(server: Server, download: Download)
     assert len(ranges(server)) == 3
 
 
-def test_progress_renews_the_patience(server: Server, download: Download) -> None:
+def test_progress_renews_the_retry_budget(server: Server, download: Download) -> None:
     for at in range(0, 5000, 1000):
 
         def cut(request: Request, normal: Any, start: int = at) -> Raw:
