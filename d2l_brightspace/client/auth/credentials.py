@@ -120,17 +120,19 @@ class _Credentials(AuthConfigBase):
         return shared.authenticator(self)  # type: ignore[no-any-return]
 
     def _cure(self, response: Response, **options: Any) -> Response:
-        """Send a request once more, after a 401 or where the clocks differ."""
+        """Send a request once more, after a 401 or where its time is not Brightspace's."""
         authenticator = self._authenticator
         if response.status_code == 401:
-            cured = authenticator.renew(response.request)
+            if not authenticator.renew(response.request):
+                return response
         else:
-            server_time = (
-                reported_server_time(response.text) if response.status_code == 403 else None
-            )
-            cured = server_time is not None and authenticator.learn_server_time(server_time)
-        if not cured:
-            return response
+            refused = response.status_code == 403
+            server_time = reported_server_time(response.text) if refused else None
+            if server_time is None:
+                return response
+            # worth another try in any case: what is sent again after a long delay, as dlt does it,
+            # is signed with the time of the first attempt
+            authenticator.learn_server_time(server_time)
         response.content  # noqa: B018  # read to its end, the connection can be used again
         response.close()
         request = response.request.copy()

@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -160,3 +161,16 @@ def test_an_error_names_the_url_without_its_signature(start: Start, tmp_path: Pa
     response = requests.get(f"{sandbox.url}/d2l/api/lp/1.49/nothing?b=1", auth=auth, timeout=10)
     with pytest.raises(requests.HTTPError, match=r"/nothing\?b=1$"):
         response.raise_for_status()
+
+
+def test_a_request_that_waited_too_long_is_signed_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = start()
+    auth = credentials_of(sandbox, "id_key", tmp_path)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(auth._authenticator, "_clock", lambda: time.time() - 4000)
+        request = requests.Request("GET", f"{sandbox.url}/{WHO_AM_I}", auth=auth).prepare()
+    with requests.Session() as session:
+        response = session.send(request, timeout=10)
+    assert [one.status_code for one in [*response.history, response]] == [403, 200]
