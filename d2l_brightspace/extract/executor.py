@@ -271,6 +271,7 @@ class Run:
         if stopped:
             for thread in self._threads:
                 thread.join(_JOIN_SECONDS)
+            self._session.close()
 
     # -- the graph of tables ---------------------------------------------------------------------
 
