@@ -20,7 +20,8 @@ example:
   Paste the printed host and ONE of the credentials blocks into .dlt/secrets.toml, then run the
   pipeline in another window. While the sandbox runs you can look inside and change things:
 
-  curl http://127.0.0.1:8765/sandbox/truth        rows that each table should hold
+  curl http://127.0.0.1:8765/sandbox/truth        rows that each core table should hold
+  curl "http://127.0.0.1:8765/sandbox/truth?tables=quizzes,quiz_attempts"
   curl http://127.0.0.1:8765/sandbox/requests     what arrived so far
   curl http://127.0.0.1:8765/sandbox/unenroll -d '{"orgUnitId": 6619, "userId": 9952}'
   curl http://127.0.0.1:8765/sandbox/empty-course -d '{"orgUnitId": 6619}'
@@ -93,6 +94,7 @@ def _add_size(group: argparse._ArgumentGroup) -> None:
         ("users", "users beside the caller"),
         ("class_size", "users enrolled in each course"),
         ("log_messages", "log messages"),
+        ("items", "quizzes, forums and so on of each course, attempts of each quiz, …"),
         ("page_size", "rows on a page"),
         ("forbidden_courses", "courses that answer 403"),
         ("seed", "another seed gives another tenant; seed 0 has the type ids of the examples"),

@@ -65,7 +65,7 @@ class Gate:
         base = f"{request.method}&{_signed_path(request)}&{stamp}"
         _check_signature(base, keys.app_key, given.get("x_c", ""))
         if not given.get("x_b") and not given.get("x_d"):
-            return None  # an application without a user: enough for the version routes (seed 003)
+            return None  # an application without a user: enough for the version routes
         if given.get("x_b") != keys.user_id:
             raise plain(403, "Invalid token")
         _check_signature(base, keys.user_key, given.get("x_d", ""))
@@ -76,7 +76,7 @@ class Gate:
             raise plain(403, "Invalid token")
         now = int(self._clock())
         if abs(now - int(stamp)) > _WINDOW:
-            # The exact bytes of D2L's .NET and Java unit tests (reference 1c, "Clock skew").
+            # The exact bytes of D2L's .NET and Java unit tests of a skewed clock.
             raise plain(403, f"Timestamp out of range\r\n{now}\r\n")
 
 

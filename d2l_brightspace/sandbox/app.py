@@ -6,8 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
 
 from starlette.applications import Starlette
 from starlette.datastructures import FormData
@@ -20,56 +18,16 @@ from starlette.routing import Mount
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .access import Gate
-from .clock import Clock
 from .control import control_routes
-from .credits import Credits
-from .data_hub import DataHub
-from .journal import Journal
-from .keyring import Keyring
-from .oauth import OAuthError, TokenIssuer
+from .oauth import OAuthError
 from .problems import RefusedError, invalid_parameters, plain, unauthorized
 from .query import Query
-from .routes import ROUTES
+from .routes import all_routes
 from .routing import ANONYMOUS, Call, Route, Router
-from .seeding import build_world
-from .settings import SandboxSettings
+from .state import State
 from .storage import Storage
-from .world import World
 
 logger = logging.getLogger("d2l_brightspace.sandbox")
-
-
-@dataclass
-class State:
-    """Everything one sandbox knows; nothing is shared between two of them."""
-
-    settings: SandboxSettings
-    clock: Clock = field(init=False)
-    world: World = field(init=False)
-    keyring: Keyring = field(init=False)
-    issuer: TokenIssuer = field(init=False)
-    gate: Gate = field(init=False)
-    credits: Credits = field(init=False)
-    journal: Journal = field(default_factory=Journal)
-    storage_url: str = ""
-    """Where the storage of Data Hub is to be found; another origin than Brightspace's."""
-
-    def __post_init__(self) -> None:
-        """Build the parts from the settings."""
-        self.clock = Clock(self.settings.clock, self.settings.clock_offset)
-        self.world = build_world(self.settings, self.clock)
-        self.keyring = Keyring(self.settings)
-        self.issuer = TokenIssuer(self.settings, self.keyring, self.clock)
-        self.gate = Gate(self.keyring, self.issuer, self.clock)
-        self.credits = Credits(self.settings, self.clock)
-
-    @cached_property
-    def hub(self) -> DataHub:
-        """Data Hub; made when it is first asked for, as most never do."""
-        hub = DataHub(self.settings.data_sets, self.settings.data_set_rows)
-        hub.storage_url = self.storage_url
-        return hub
 
 
 def build_app(state: State) -> Starlette:
@@ -80,13 +38,13 @@ def build_app(state: State) -> Starlette:
             StarletteRoute("/core/connect/token", token.answer, methods=["POST"]),
             StarletteRoute("/storage/{name}", Storage(state).answer),
             Mount("/sandbox", routes=control_routes(state)),
-            Mount("/", app=Api(state, Router(ROUTES))),
+            Mount("/", app=Api(state, Router(all_routes()))),
         ],
         middleware=[
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),
             Middleware(Observed, state=state),
         ],
-        # The body of a 500 is empty (seed 002); the traceback goes to the log.
+        # The body of a 500 is empty (D2L's calling conventions); the traceback goes to the log.
         exception_handlers={Exception: lambda _request, _error: Response(status_code=500)},
     )
     app.router.redirect_slashes = False  # a missing slash is 404, not a redirect
@@ -112,7 +70,8 @@ class Api:
             route, parts = self._router.find(request.method, request.scope["path"])
             headers = self._admit(request, route)
             query = Query(request.query_params.multi_items())
-            answer = await self._handle(route, request, query, parts)
+            fault = self._state.faults.strike(request.scope["path"], query)
+            answer = fault or await self._handle(route, request, query, parts)
         except RefusedError as refused:
             answer = refused.response
         response = answer if isinstance(answer, Response) else JSONResponse(answer)

@@ -1,10 +1,11 @@
-"""The JSON blocks of the reference's appendix A.
+"""The JSON blocks of the tables that are kept in the world.
 
 The same id is a string in one block and a number in another; each is written as D2L does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from .jobs import LogLine
@@ -235,7 +236,7 @@ def _org_unit_info(unit: Unit, origin: str) -> Block:
 
 
 def log_message(world: World, message: LogMessage, *, traces: bool) -> Block:
-    """Message; traces come only when asked for (seed 003)."""
+    """Message; traces come only when asked for."""
     trace = f"at {message.assembly}.Invented()" if traces else None
     return {
         "LogMessageId": message.message_id,
@@ -256,6 +257,14 @@ def log_message(world: World, message: LogMessage, *, traces: bool) -> Block:
         "OrgId": world.organization.unit_id,
         "OrgUnitId": message.unit_id,
     }
+
+
+def by_group(messages: Iterable[LogMessage]) -> dict[int, list[LogMessage]]:
+    """Put messages together by their group."""
+    groups: dict[int, list[LogMessage]] = {}
+    for message in messages:
+        groups.setdefault(message.group_id, []).append(message)
+    return groups
 
 
 def log_message_group(newest: LogMessage, count: int) -> Block:

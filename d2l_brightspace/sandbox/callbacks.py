@@ -1,6 +1,6 @@
 """The call that Brightspace makes when a job ends.
 
-What it holds is not documented (reference 8.1), so here it holds nothing: whoever takes the call
+What it holds is not documented, so here it holds nothing: whoever takes the call
 for more than a reason to look is found out.
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,11 +12,9 @@ from starlette.routing import Route
 
 from .credentials import credentials
 from .jobs import Job
-from .truth import count
+from .state import State
+from .truth import count, count_tables
 from .world import World
-
-if TYPE_CHECKING:
-    from .app import State
 
 Change = Callable[[World, dict[str, Any]], object]
 
@@ -34,8 +32,13 @@ _CHANGES: dict[str, Change] = {
 def control_routes(state: State) -> list[Route]:
     """Return the routes below /sandbox."""
 
-    async def truth(_request: Request) -> Response:
-        return JSONResponse(count(state.world))
+    async def truth(request: Request) -> Response:
+        tables = [name for name in request.query_params.get("tables", "").split(",") if name]
+        try:
+            found = count_tables(state.lists, tables) if tables else count(state.world)
+        except KeyError as error:
+            return JSONResponse({"error": f"not there: {error.args[0]}"}, 404)
+        return JSONResponse(found)
 
     async def requests(_request: Request) -> Response:
         return JSONResponse(state.journal[:])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .app import State
+from .state import State
 
 _TABLE = "[sources.d2l_brightspace_source.credentials]"
 _TITLES = {

@@ -17,7 +17,7 @@ class _Bucket:
 
 
 class Credits:
-    """Takes credits from the bucket of the calling application (reference 4)."""
+    """Takes credits from the bucket of the calling application."""
 
     def __init__(self, settings: SandboxSettings, clock: Clock) -> None:
         """Start with full buckets; 0 credits means that the limiter is off."""

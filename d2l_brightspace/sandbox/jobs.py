@@ -15,14 +15,14 @@ from typing import BinaryIO, Literal
 
 Kind = Literal["import", "copy"]
 
-# reference 8.1: the usual way, and the one of seed 001 for packages that need no conversion
+# The usual way, and the one of packages that need no conversion (docs/brightspace-api.md).
 _CONVERTED = ("UPLOADING", "PROCESSING", "PROCESSED", "IMPORTING", "COMPLETED")
 _NATIVE = ("UPLOADING", "READYTOIMPORTNATIVELY", "IMPORTING", "COMPLETED")
 _FAILED = (*_CONVERTED[:-1], "IMPORTFAILED")
 _TIMED_OUT = (*_CONVERTED[:-1], "Timeout")  # mixed case, as a third-party library has it
 _STRANGE = ("UPLOADING", "UNKNOWN", "PROCESSED", "IMPORTING", "COMPLETED")
 _REJECTED = ("UPLOADING", "PROCESSING", "IMPORTFAILED")
-_COPIED = ("PENDING", "PROCESSING", "COMPLETE")  # reference 8.2
+_COPIED = ("PENDING", "PROCESSING", "COMPLETE")
 _NOT_COPIED = ("PENDING", "PROCESSING", "FAILED")
 _BY_WORD = {"fail": _FAILED, "timeout": _TIMED_OUT, "native": _NATIVE, "strange": _STRANGE}
 _ENDS = frozenset({"COMPLETED", "IMPORTFAILED", "Timeout", "COMPLETE", "FAILED", "CANCELLED"})

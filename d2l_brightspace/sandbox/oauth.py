@@ -18,10 +18,10 @@ from .keyring import Keyring
 from .scopes import intersect
 from .settings import SandboxSettings
 
-REAL_AUDIENCE = "https://auth.brightspace.com/core/connect/token"  # reference 1b
+REAL_AUDIENCE = "https://auth.brightspace.com/core/connect/token"
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
-_LONGEST_ASSERTION = 300  # reference 1b: upper limit 5 min
+_LONGEST_ASSERTION = 300  # D2L's upper limit, 5 minutes
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class TokenIssuer:
         if fields.get("client_assertion_type") != _ASSERTION_TYPE:
             raise OAuthError("invalid_client", "client_assertion_type must be jwt-bearer")
         client_id = self._keyring.service_client_id
-        # The client_id field is optional in practice (reference 1b), but must not contradict.
+        # The client_id field is optional in practice, but must not contradict.
         if fields.get("client_id", client_id) != client_id:
             raise OAuthError("invalid_client", "unknown client")
         claims = self._verified(fields.get("client_assertion", ""), token_url)

@@ -1,4 +1,4 @@
-"""The two envelopes in which lists come (reference 3.1)."""
+"""The envelopes in which lists come (docs/brightspace-api.md, paging)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def by_place(
 ) -> Iterable[Row]:
     """Return the rows after the bookmarked one, in whatever order they are.
 
-    The list cannot be continued when that row has gone (seed 002, "Missing bookmarks").
+    The list cannot be continued when that row has gone ("Missing bookmarks" of D2L's calling
+    conventions).
     """
     if bookmark is None:
         return rows

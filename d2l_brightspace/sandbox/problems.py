@@ -24,12 +24,12 @@ def plain(status: int, text: str = "") -> RefusedError:
 
 
 def unauthorized() -> RefusedError:
-    """Refuse a missing, expired or unknown bearer token; the body is the one of reference 1a."""
+    """Refuse a missing, expired or unknown bearer token; the body is D2L's."""
     return _problem(401, "invalid-token", "Unauthorized", "Couldn't parse token")
 
 
 def not_authorized(detail: str) -> RefusedError:
-    """Refuse for want of a permission (reference 5)."""
+    """Refuse for want of a permission, as D2L's problem details have it."""
     return _problem(403, "not-authorized", "Not Authorized", detail)
 
 
@@ -41,7 +41,7 @@ def insufficient_scope(path: str, required: str) -> RefusedError:
 
 
 def invalid_parameters(detail: str) -> RefusedError:
-    """Refuse a value that cannot be used; the title is D2L's (reference 5)."""
+    """Refuse a value that cannot be used; the title is D2L's."""
     return _problem(400, "invalid-parameters", "Invalid Parameters", detail)
 
 

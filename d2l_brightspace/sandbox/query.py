@@ -1,4 +1,4 @@
-"""The query parameters of a call, bound to the types that the reference gives them."""
+"""The query parameters of a call, bound to the types that D2L gives them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from .problems import invalid_parameters
 
-# A UTCDateTime is written with milliseconds and Z (reference, appendix A, "dt").
+# A UTCDateTime is written with milliseconds and Z (UTCDateTime of D2L's documentation).
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 _ID = re.compile(r"[0-9]{1,18}")
 

@@ -6,27 +6,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from .data_hub import DataHub
+from .paths import expression
 from .problems import not_authorized, not_found, plain
 from .query import Query
 from .settings import SandboxSettings
-from .versions import is_supported
+from .state import State
+from .versions import is_at_least, is_supported
 from .world import Unit, World
 
 ANONYMOUS = ""
-
-
-class HasHub(Protocol):
-    """Knows Data Hub, and makes it only when it is asked for."""
-
-    @property
-    def hub(self) -> DataHub:
-        """Data Hub."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +32,7 @@ class Call:
     settings: SandboxSettings
     query: Query
     parts: dict[str, str]
-    _state: HasHub
+    state: State
     form: list[tuple[str, UploadFile | str]] = field(default_factory=list)
 
     def id(self, name: str) -> int:
@@ -49,7 +42,7 @@ class Call:
     @property
     def hub(self) -> DataHub:
         """Data Hub."""
-        return self._state.hub
+        return self.state.hub
 
     @property
     def page_size(self) -> int:
@@ -71,7 +64,7 @@ class Call:
         return course
 
     def must_be_allowed(self, org_unit_id: int, security_variable: str) -> None:
-        """Refuse in a forbidden course, in D2L's words (reference 5)."""
+        """Refuse in a forbidden course, in D2L's words."""
         if org_unit_id in self.world.forbidden:
             raise not_authorized(
                 f"Not authorized for [ orgUnitId: {org_unit_id}, "
@@ -89,11 +82,12 @@ class Route:
     Attributes:
         method: The HTTP method.
         product: Product code, "" for a route outside any product and version.
-        path: As the reference writes it, trailing slash included; `{ou}` is numeric, and
+        path: As D2L's documentation writes it, trailing slash included; `{ou}` is numeric, and
             `{version:text}` is anything without a slash.
         scope: Scopes separated by blanks, of which one is enough; ANONYMOUS for none.
         handler: Gets the Call and returns what becomes JSON, or a Starlette response.
         takes_form: Whether the body is multipart/form-data, whose files go to the disk.
+        min_version: First version of the product that has the route; "" where all have it.
     """
 
     method: str
@@ -102,12 +96,13 @@ class Route:
     scope: str
     handler: Handler
     takes_form: bool = False
+    min_version: str = ""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The whole path, without regard to case, as IIS does."""
         lead = f"{self.product}/{{api_version:text}}/" if self.product else ""
-        return re.compile(_expression(f"/d2l/api/{lead}{self.path}"), re.IGNORECASE)
+        return re.compile(expression(f"/d2l/api/{lead}{self.path}"), re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -120,7 +115,7 @@ class Router:
         """Return the route and the variable parts of the path.
 
         An unknown route, a missing or additional slash, an id that is not a number and an
-        unsupported version are all 404 (reference 5); a known route with another method is 405.
+        unsupported version are all 404, as D2L has it; a known route with another method is 405.
         """
         allowed = []
         for route in self.routes:
@@ -136,13 +131,8 @@ class Router:
         raise refused
 
 
-def _expression(path: str) -> str:
-    pieces = re.split(r"\{(\w+)(:text)?\}", path)
-    expression = re.escape(pieces[0])
-    for name, is_text, literal in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        expression += f"(?P<{name}>{'[^/]+' if is_text else '[0-9]{1,18}'}){re.escape(literal)}"
-    return expression
-
-
 def _version_is_good(route: Route, match: re.Match[str]) -> bool:
-    return not route.product or is_supported(route.product, match["api_version"])
+    if not route.product:
+        return True
+    version = match["api_version"]
+    return is_supported(route.product, version) and is_at_least(version, route.min_version)

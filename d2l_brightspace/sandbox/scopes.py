@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 
-CORE = "core:*:*"  # for routes without a scope of their own (reference 1a, "Scopes")
+from .reference import NO_SCOPE, reference
+
+CORE = "core:*:*"  # for routes without a scope of their own
 OFFERED = (
     CORE,
     "datahub:dataexports:download",
@@ -25,7 +28,20 @@ OFFERED = (
     "users:profile:read",
     "users:userdata:read",
 )
-EVERY_SCOPE = " ".join(OFFERED)
+
+
+@lru_cache(maxsize=1)
+def every_scope() -> str:
+    """Return every scope that the routes of the sandbox ask for."""
+    documented = (word for one in reference().routes.values() for word in one.scope.split())
+    return " ".join(dict.fromkeys((*OFFERED, *sorted(set(documented) - {NO_SCOPE}))))
+
+
+def __getattr__(name: str) -> str:
+    """Give EVERY_SCOPE without reading the reference when this module is imported."""
+    if name == "EVERY_SCOPE":
+        return every_scope()
+    raise AttributeError(name)
 
 
 def covers(granted: str, required: str) -> bool:

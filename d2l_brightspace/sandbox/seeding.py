@@ -51,7 +51,7 @@ def build_world(settings: SandboxSettings, clock: Callable[[], float] = time.tim
 
 
 def _unit_types(seed: int) -> dict[str, UnitType]:
-    # Type ids are tenant data (reference 6.1): only seed 0 has the 3 that examples on the web show
+    # Type ids are tenant data: only seed 0 has the 3 that examples on the web show
     # for course offerings, so whoever takes the number for granted is found out.
     base = 100 * (seed % 9 + 1) if seed else 0
     return {
@@ -79,7 +79,7 @@ def _add_users(world: World, count: int, random: Random) -> None:
             email=f"user{number}@{'example.com' if number % 4 else 'example.edu'}"
             if number % 9
             else None,
-            # Both spellings of "none" occur side by side on a real tenant (appendix A).
+            # Both spellings of "none" occur side by side on a real tenant.
             org_defined_id=("", None, f"S{number:06}")[min(number % 5, 2)],
             middle_name="Q." if number % 8 == 0 else None,
             pronouns="they/them" if number % 10 == 3 else None,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import socket
 import threading
+from math import inf
 from typing import Any
 
 import uvicorn
 
-from .app import State, build_app
+from .app import build_app
 from .clock import Clock
 from .credentials import credentials
 from .data_hub import DataHub
-from .journal import Journal
+from .faults import table_of
+from .journal import Arrival, Journal
+from .lists import NOT_SERVED, OF_DATA_HUB, Row
+from .query import Query
+from .reference import reference
+from .row_maker import Id
 from .settings import SandboxSettings
-from .truth import count
+from .state import State
+from .truth import count, count_tables, readable
 from .world import World
 
 _HOST = "127.0.0.1"  # loopback only: it speaks plain http and prints its own secrets
@@ -48,6 +55,7 @@ class Sandbox:
         """Open the port and serve. Raises OSError when the port is in use."""
         listener, storage = _listen(self._port), _listen(0)
         self._port = listener.getsockname()[1]
+        self._state.url = self.url
         self._state.storage_url = f"http://{_HOST}:{storage.getsockname()[1]}"
         config = uvicorn.Config(
             build_app(self._state), log_config=None, access_log=False, lifespan="off", ws="none"
@@ -111,9 +119,62 @@ class Sandbox:
         """What arrived so far."""
         return self._state.journal
 
-    def truth(self) -> dict[str, Any]:
-        """Return the rows that each table of a complete load should hold."""
-        return count(self.world)
+    def truth(self, *tables: str) -> dict[str, Any]:
+        """Count the rows that a complete load should hold: of the core tables, or of these.
+
+        "skipped" lists what answers 403; for named tables, "unreachable" lists what is below it.
+        """
+        return count_tables(self._state.lists, tables) if tables else count(self.world)
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table that `rows` and `truth` know, those made of arrays included."""
+        known = reference()
+        left_out = {*OF_DATA_HUB, *NOT_SERVED}
+        arrays = [name for name, (of, _) in known.child_arrays.items() if of.table not in left_out]
+        return [name for name in known.routes if name not in left_out] + arrays
+
+    def rows(self, table: str, **wanted: Any) -> list[Row]:
+        """Return the rows of a table as they are sent, each with the ids of its parents.
+
+        Left out is what is in a forbidden course. `wanted` chooses: `rows("quizzes", orgUnitId=1)`.
+        """
+        with self.world.lock:
+            return [row for row in readable(self._state.lists, table) if row.fits(wanted)]
+
+    def remove(self, table: str, **wanted: Any) -> list[Row]:
+        """Take away the invented rows that fit, and with them what is below them."""
+        with self.world.lock:
+            return self._state.lists.remove(table, wanted)
+
+    def change(self, table: str, changes: dict[str, Any], **wanted: Any) -> list[Row]:
+        """Change fields of the invented rows that fit; inner fields by their dotted path."""
+        with self.world.lock:
+            return self._state.lists.change(table, wanted, changes)
+
+    def add(self, table: str, **parents: Id) -> Row:
+        """Invent one more row for a list, as in `add("quizzes", orgUnitId=6618)`."""
+        with self.world.lock:
+            return self._state.lists.add(table, parents)
+
+    def fail(self, table: str, how: int | bytes, *, times: float = inf, **parents: Id) -> None:
+        """Let the lists of a table, or the one of these parents, answer wrongly.
+
+        Args:
+            table: Any table of the reference that has a route here.
+            how: A status such as 403 or 500, or a body for status 200, such as `faults.GARBAGE`.
+            times: How often, before everything is right again.
+            parents: Ids of the parents by placeholder, as in `orgUnitId=6618, quizId=66180001`.
+        """
+        self._state.faults.add(table, how, times, parents)
+
+    def heal(self) -> None:
+        """Let everything answer rightly again."""
+        self._state.faults.clear()
+
+    def requests_of(self, table: str, **parents: Id) -> list[Arrival]:
+        """Return the requests for a table so far, or for one of its lists."""
+        return [one for one in self.requests if _is_about(one, table, parents)]
 
     def register_key(self, key_id: str, public_key: bytes) -> None:
         """Add a public key (PEM) with which the service user may sign."""
@@ -122,6 +183,15 @@ class Sandbox:
     def revoke_access_tokens(self) -> None:
         """Make every access token that was handed out invalid."""
         self._state.issuer.revoke_access_tokens()
+
+
+def _is_about(arrival: Arrival, table: str, parents: dict[str, Id]) -> bool:
+    found = table_of(arrival["path"], Query(arrival["query"].items()))
+    return (
+        found is not None
+        and found[0] == table
+        and all(str(value) in found[1][name].split(",") for name, value in parents.items())
+    )
 
 
 class _Server(uvicorn.Server):

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .scopes import EVERY_SCOPE
+from .scopes import every_scope
 
 CREDITS_PER_MINUTE = 50_000  # KB 1191: 50 000 credits a minute, 10 credits a call
-LONGEST_TOKEN_LIFE = 72_000  # reference 1a: an access token lives 20 hours at most
+MOST_ITEMS = 9_999  # ids of rows leave four digits for their place in a list
+LONGEST_TOKEN_LIFE = 72_000  # an access token lives 20 hours at most
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class SandboxSettings:
         users: Number of users beside the caller, who is one more.
         class_size: Users enrolled in each course (never more than there are users).
         log_messages: Number of log messages at the start.
+        items: Rows in each list of what courses, users and the organization have beside: quizzes,
+            attempts, forums and so on. One list in four is empty.
+        items_of: Another number of rows for some tables.
         seed: Decides names, enrollments, secrets and the tenant's org unit type ids.
         page_size: Rows on one page of a paged list.
         forbidden_courses: How many courses answer 403.
@@ -46,6 +50,8 @@ class SandboxSettings:
     users: int = 40
     class_size: int = 30
     log_messages: int = 300
+    items: int = 3
+    items_of: Mapping[str, int] = field(default_factory=dict)
     seed: int = 1
     page_size: int = 100
     forbidden_courses: int = 0
@@ -58,7 +64,7 @@ class SandboxSettings:
     job_polls: int = 1
     job_seconds: float = 0
     clock_offset: float = 0
-    scopes: str = EVERY_SCOPE
+    scopes: str = field(default_factory=every_scope)
     signing_key: Literal["ec", "rsa"] = "ec"
     data_sets: tuple[str, ...] = ()
     data_set_rows: int = 12
@@ -69,11 +75,22 @@ class SandboxSettings:
         """Refuse sizes that make no sense, before anything starts."""
         for name in ("courses", "users", "class_size", "log_messages", "forbidden_courses"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("latency_ms", "token_lifetime", "bearer_lifetime", "credits", "job_seconds"):
+        for name in (
+            "items",
+            "latency_ms",
+            "token_lifetime",
+            "bearer_lifetime",
+            "credits",
+            "job_seconds",
+        ):
             _at_least(name, getattr(self, name), 0)
+        for table, rows in self.items_of.items():
+            _at_least(f"items_of {table}", rows, 0)
         _at_least("page_size", self.page_size, 1)
         _at_least("job_polls", self.job_polls, 1)
         _at_least("request_cost", self.request_cost, 1)
+        if max(self.items, *self.items_of.values(), 0) > MOST_ITEMS:
+            raise ValueError(f"items must not be more than {MOST_ITEMS}")
         if self.refill <= 0:
             raise ValueError("refill must be more than 0 credits a second")
         if self.forbidden_courses > self.courses:

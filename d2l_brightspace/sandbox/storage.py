@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from .access import scheme_of
-from .routing import HasHub
+from .state import State
 
 
 class Storage:
     """Serves GET /storage/…, whole or in part."""
 
-    def __init__(self, state: HasHub) -> None:
+    def __init__(self, state: State) -> None:
         """Serve the files of the state's hub."""
         self._state = state
 

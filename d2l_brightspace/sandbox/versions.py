@@ -28,6 +28,29 @@ def latest(product: str) -> str:
     return SUPPORTED[product][-1]
 
 
+def product_versions() -> list[dict[str, object]]:
+    """ProductVersions of every product."""
+    return [versions_of(product) for product in SUPPORTED]
+
+
+def versions_of(product: str) -> dict[str, object]:
+    """ProductVersions."""
+    return {
+        "ProductCode": product,
+        "LatestVersion": latest(product),
+        "SupportedVersions": list(SUPPORTED[product]),
+    }
+
+
+def is_at_least(version: str, oldest: str) -> bool:
+    """Compare versions by number; "" is older than all."""
+    return not oldest or _parts(version) >= _parts(oldest)
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
 def is_supported(product: str, version: str) -> bool:
     """Tell whether the tenant answers this version of a product."""
     return version in SUPPORTED.get(product, ())

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from .jobs import Jobs
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=timezone.utc)  # every seeded time follows from this one
-LOG_LEVELS = ("Debug", "Info", "Warn", "Error", "Fatal")  # seed 003: LOGLEVEL_T
+LOG_LEVELS = ("Debug", "Info", "Warn", "Error", "Fatal")  # LOGLEVEL_T of D2L's res/apiprop.html
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Advanced Data Sets: reports made to order (reference 7.5)."""
+"""Advanced Data Sets: reports made to order (D2L's res/dataExport.html)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Class lists, whole and in pages (reference 6.4)."""
+"""Class lists, whole and in pages (D2L's res/enroll.html)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _paged(call: Call) -> object:
 
 
 def _in_order(world: World, rows: list[Enrollment]) -> list[Enrollment]:
-    # The order of 2026: FirstName, LastName, Identifier (reference 6.4).
+    # The order of 2026: FirstName, LastName, Identifier.
     def key(row: Enrollment) -> tuple[str, str, int]:
         user = world.users[row.user_id]
         return user.first_name, user.last_name, user.user_id

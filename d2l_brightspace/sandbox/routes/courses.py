@@ -1,4 +1,4 @@
-"""Course offerings and their parents (reference 6.3)."""
+"""Course offerings and their parents (D2L's res/course.html)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from d2l_brightspace.sandbox import blocks
 from d2l_brightspace.sandbox.problems import invalid_parameters
 from d2l_brightspace.sandbox.routing import Call, Route
 
-_MOST_IDS = 25  # reference 6.3: orgUnitIdsCSV, max 25
+_MOST_IDS = 25  # of orgUnitIdsCSV
 
 
 def _course(call: Call) -> object:

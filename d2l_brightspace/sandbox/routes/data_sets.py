@@ -1,4 +1,4 @@
-"""Brightspace Data Sets, by the routes of today and by the older ones (reference 7.1)."""
+"""Brightspace Data Sets, by the routes of today and by the older ones (docs/brightspace-api.md)."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _old_entry(call: Call, data_set: DataSet, extract: Extract) -> dict[str, obj
 
 
 def _file(call: Call, extract: Extract) -> Response:
-    """Send to the storage, which is another host and wants no credentials (reference 7.1)."""
+    """Send to the storage, which is another host and wants no credentials."""
     if call.hub.quota_refusals:
         call.hub.quota_refusals -= 1
         raise RefusedError(JSONResponse({"Errors": []}, 403, {"Retry-After": "0"}))

@@ -1,4 +1,4 @@
-"""Enrollments by caller, by org unit and by user (reference 6.4)."""
+"""Enrollments by caller, by org unit and by user (D2L's res/enroll.html)."""
 
 from __future__ import annotations
 
@@ -72,8 +72,7 @@ def _of_user(call: Call) -> object:
 
 
 def _sorted(world: World, rows: list[Enrollment], call: Call) -> list[Enrollment]:
-    # The order is not remembered with the bookmark: who does not repeat sortBy gets other rows
-    # (reference 3.4 no. 5).
+    # The order is not remembered with the bookmark: who does not repeat sortBy gets other rows.
     sort_by = call.query.text("sortBy")
     if sort_by is None:
         return rows

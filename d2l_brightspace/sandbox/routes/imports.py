@@ -1,4 +1,4 @@
-"""Import of course packages and copies of courses (reference 8)."""
+"""Import of course packages and copies of courses (docs/brightspace-api.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from d2l_brightspace.sandbox.scopes import CORE
 _CREATE, _FETCH = "import:job:create", "import:job:fetch"
 _IMPORTS, _COPIES = "import/{ou}/imports/", "import/{ou}/copy/"
 _PERMISSION = "ImportExportCopy.ImportCourse"  # invented: D2L's name for it is not published
-_MOST_BYTES = 490 * 1024 * 1024  # seed 002, "simple uploads"
+_MOST_BYTES = 490 * 1024 * 1024  # "simple uploads" of D2L's calling conventions
 
 
 def _start_import(call: Call) -> object:

@@ -1,4 +1,4 @@
-"""The system log (seed 003, reference 6.10)."""
+"""The system log (D2L's res/apiprop.html)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from d2l_brightspace.sandbox.world import LOG_LEVELS, LogMessage
 
 
 def _messages(call: Call) -> object:
-    # The bookmark is a LogMessageId, and any known one may be used (seed 003).
+    # The bookmark is a LogMessageId, and any known one may be used.
     rows = by_id(call.world.log_messages, _id, call.query.number("bookmark"))
     traces = call.query.flag("includeTraces") or False
     return paged_result_set(
@@ -26,9 +26,7 @@ def _messages(call: Call) -> object:
 
 
 def _grouped(call: Call) -> object:
-    groups: dict[int, list[LogMessage]] = {}
-    for message in _wanted(call.world.log_messages, call.query):
-        groups.setdefault(message.group_id, []).append(message)
+    groups = blocks.by_group(_wanted(call.world.log_messages, call.query))
     rows = by_id(sorted(groups), lambda group: group, call.query.number("bookmark"))
     return paged_result_set(
         rows,
@@ -48,7 +46,7 @@ def _message(call: Call) -> object:
 
 
 def _wanted(rows: Iterable[LogMessage], query: Query) -> Iterator[LogMessage]:
-    """Filter the messages; several filters are ANDed (seed 003)."""
+    """Filter the messages; several filters are ANDed."""
     tests = list(_tests(query))
     return (row for row in rows if all(test(row) for test in tests))
 

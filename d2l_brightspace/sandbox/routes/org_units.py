@@ -1,4 +1,4 @@
-"""The organization, the types of its org units and the org structure (reference 6.1)."""
+"""The organization, the types of its org units and the org structure (D2L's res/orgunit.html)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _unit(call: Call) -> object:
 
 
 def _name_fits(value: str | None, query: Query, field: str) -> bool:
-    # The exact form overrides the form that looks for a part (reference 6.1).
+    # The exact form overrides the form that looks for a part.
     have, exact, part = (value or "").lower(), query.text(f"exact{field}"), query.text(field)
     if exact is not None:
         return have == exact.lower()

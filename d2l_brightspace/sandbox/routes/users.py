@@ -1,4 +1,4 @@
-"""Users and roles (reference 6.2)."""
+"""Users and roles (D2L's res/user.html)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _who_am_i(call: Call) -> object:
 
 
 def _users(call: Call) -> object:
-    """Answer in one of three shapes; the order of the filters is D2L's (reference 3.4 no. 1)."""
+    """Answer in one of three shapes; the order of the filters is D2L's."""
     org_defined_id = call.query.text("orgDefinedId")
     if org_defined_id is not None:
         return _matching(call, "org_defined_id", org_defined_id)

@@ -1,4 +1,4 @@
-"""API versions (seed 003): all four actions may be called anonymously."""
+"""API versions (D2L's res/apiprop.html): all four actions may be called anonymously."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ import json
 from d2l_brightspace.sandbox.paging import Block
 from d2l_brightspace.sandbox.problems import not_found, plain
 from d2l_brightspace.sandbox.routing import ANONYMOUS, Call, Route
-from d2l_brightspace.sandbox.versions import SUPPORTED, is_supported, latest, product_code
+from d2l_brightspace.sandbox.versions import (
+    is_supported,
+    latest,
+    product_code,
+    product_versions,
+    versions_of,
+)
 
 
 def _all_products(_call: Call) -> object:
-    return [_product_versions(product) for product in SUPPORTED]
+    return product_versions()
 
 
 def _one_product(call: Call) -> object:
-    return _product_versions(_known(call.parts["product"]))
+    return versions_of(_known(call.parts["product"]))
 
 
 def _one_version(call: Call) -> object:
@@ -37,7 +43,7 @@ def _requested(call: Call) -> list[dict[str, str]]:
         asked = json.loads(call.body)
         return [{key: str(item[key]) for key in ("ProductCode", "Version")} for item in asked]
     except (ValueError, KeyError, TypeError):
-        # A body that cannot be bound is 404, not 400 (seed 002, "404: Not Found").
+        # A body that cannot be bound is 404, not 400 (D2L's calling conventions).
         raise not_found("The body is not an array of ProductCode and Version") from None
 
 
@@ -48,14 +54,6 @@ def _checked(item: dict[str, str]) -> Block:
         "Version": item["Version"],
         "Supported": is_supported(product, item["Version"]),
         "LatestVersion": latest(product),
-    }
-
-
-def _product_versions(product: str) -> Block:
-    return {
-        "ProductCode": product,
-        "LatestVersion": latest(product),
-        "SupportedVersions": list(SUPPORTED[product]),
     }
 
 
