@@ -561,5 +561,5 @@ def test_a_server_that_ignores_the_page_number_is_found_out(tenant: Tenant) -> N
 
 def test_numbered_pages_have_an_end(tenant: Tenant) -> None:
     tenant.gives(POSTS, *(numbered(number, number + 1) for number in range(0, 6, 2)))
-    with pytest.raises(ProtocolError, match="limits.max_pages"):
+    with pytest.raises(ProtocolError, match=r"limits\.max_pages"):
         posts_of(max_pages=3)
