@@ -259,6 +259,28 @@ def test_what_every_course_refuses_is_held_back_until_it_is_known(in_flight: int
 
 
 @each_way
+def test_that_a_course_has_no_quizzes_says_nothing_of_attempts_refused_elsewhere(
+    in_flight: int,
+) -> None:
+    lists = {**TWO_COURSES, **quizzes(2), "le/1/quizzes/11/attempts/": [PermissionDenied]}
+    lists["le/1/quizzes/12/attempts/"] = [PermissionDenied]
+    found = read(Brightspace(lists, in_flight), Courses([1, 2]), "quiz_attempts")
+    assert len(found["quiz_attempts"].node.skipped) == 1
+    assert not found["quiz_attempts"].node.is_answered
+
+
+@each_way
+def test_quizzes_that_are_refused_are_no_failure_of_attempts_that_nobody_has(
+    in_flight: int,
+) -> None:
+    lists = {**quizzes(1), "le/2/quizzes/": [PermissionDenied], **quizzes(3)}
+    found = read(Brightspace(lists, in_flight), Courses([1, 2, 3]), "quiz_attempts")
+    assert found["quiz_attempts"].node.skipped == []
+    assert [unit.org_unit_ids for unit in found["quiz_attempts"].skipped] == [(2,)]
+    assert len(found["quiz_attempts"].whole) == 2
+
+
+@each_way
 def test_without_a_list_of_courses_what_hangs_from_it_fails_and_the_rest_loads(
     in_flight: int,
 ) -> None:
