@@ -207,7 +207,7 @@ class _Output:
 
     def _failure(self) -> BrightspaceError | None:
         node = self._node
-        if node.failure is not None or node.loaded or not node.skipped:
+        if node.failure is not None or node.is_answered or not node.skipped:
             return node.failure
         errors = [error for unit in node.skipped for error in unit.errors]
         first, scope = errors[0], self._endpoint.scope
