@@ -43,6 +43,9 @@ class Brightspace:
         self.limits = SimpleNamespace(requests_in_flight=self.in_flight)
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def list_reader(self, path: str, route: Route, context: RequestContext) -> Reader:
         assert route.template == context.route
         return Reader(self, path.replace("(version)/", ""), context)

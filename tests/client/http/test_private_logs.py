@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from d2l_brightspace.client.http import private_logs as private_logs_module
 from d2l_brightspace.client.http.messages import HttpRequest
 from d2l_brightspace.client.http.private_logs import LOGGERS, LogPrivacy, private_logs
 from d2l_brightspace.client.http.transport import Transport
@@ -19,20 +18,6 @@ BROKEN = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
     b"no header https://storage.example.com/file?sig=canary-signature\r\nLocation: x\r\n\r\n{}"
 )
-
-
-@pytest.fixture(autouse=True)
-def _nobody_else_has_a_transport(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # dlt's trace of a run may keep the source of another test alive, and with it its connections
-    monkeypatch.setattr(private_logs_module, "_users", 0)
-    others = [(logging.getLogger(name), list(logging.getLogger(name).filters)) for name in LOGGERS]
-    for logger, filters_of_others in others:
-        for one in filters_of_others:
-            logger.removeFilter(one)
-    yield
-    for logger, filters_of_others in others:
-        for one in filters_of_others:
-            logger.addFilter(one)
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from d2l_brightspace.client.paging.time_windows import TimeWindow, utc
+from d2l_brightspace.client.paging.time_windows import TimeWindow
+from d2l_brightspace.timestamps import utc_milliseconds
 
 FIELD = "MessageTimestamp"
 START = datetime(2020, 1, 1, tzinfo=timezone.utc)
@@ -15,7 +16,7 @@ START = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 def page(*moments: datetime | str | None) -> list[dict[str, Any]]:
-    return [{FIELD: utc(m) if isinstance(m, datetime) else m} for m in moments]
+    return [{FIELD: utc_milliseconds(m) if isinstance(m, datetime) else m} for m in moments]
 
 
 def spread(start: datetime, seconds: float, rows: int = 100) -> list[dict[str, Any]]:
@@ -45,7 +46,7 @@ def test_neighbours_overlap_and_nothing_lies_between() -> None:
     assert later is not None
     start, rest = later
     assert window.end is not None
-    assert moment(utc(window.end)) - moment(start) == timedelta(milliseconds=2)
+    assert moment(utc_milliseconds(window.end)) - moment(start) == timedelta(milliseconds=2)
     assert rest.end is None  # what is written meanwhile is in it
 
 
@@ -64,7 +65,7 @@ def test_a_window_that_was_cut_can_be_cut_again(times: int) -> None:
     # each window ends two milliseconds after the one that was cut off begins
     for start, end in zip(starts, ends[1:], strict=True):
         assert end is not None
-        assert moment(utc(end)) - start == timedelta(milliseconds=2)
+        assert moment(utc_milliseconds(end)) - start == timedelta(milliseconds=2)
 
 
 def test_a_window_is_cut_in_the_middle_of_what_is_left() -> None:
@@ -80,10 +81,10 @@ def test_a_window_is_cut_in_the_middle_of_what_is_left() -> None:
 
 def test_the_rows_of_other_windows_are_those_of_dictionaries_and_of_types() -> None:
     class Block:
-        MessageTimestamp = utc(START)
+        MessageTimestamp = utc_milliseconds(START)
 
     class Later:
-        MessageTimestamp = utc(START + timedelta(seconds=5))
+        MessageTimestamp = utc_milliseconds(START + timedelta(seconds=5))
 
     window = window_after([Block(), Later()], [Later()])  # type: ignore[list-item]
 
@@ -120,4 +121,4 @@ def test_short_or_odd_lists_are_read_page_after_page(window: TimeWindow) -> None
 
 
 def test_a_moment_is_sent_with_exactly_three_decimals() -> None:
-    assert utc(START + timedelta(microseconds=1999)) == "2020-01-01T00:00:00.001Z"
+    assert utc_milliseconds(START + timedelta(microseconds=1999)) == "2020-01-01T00:00:00.001Z"
