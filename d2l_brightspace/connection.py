@@ -28,7 +28,7 @@ def connect(
         host: As in `d2l_brightspace_source`.
         credentials: As in `d2l_brightspace_source`.
         pinned: API versions the user insists on, by product code.
-        sleep: Rests for so many seconds.
+        sleep: Waits for so many seconds.
 
     Raises:
         ConfigurationError: If a setting cannot be right.

@@ -371,7 +371,7 @@ def _cells(shape: Shape, columns: Sequence[Column], row: Row) -> Iterator[str]:
             yield str(value)
 
 
-# No real file was found, so there is one of each form that loaders of others accept (7.3).
+# No real file was found, so there is one of each form that loaders of others accept.
 _TIMES = (
     lambda time: f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z",
     lambda time: f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03d}",

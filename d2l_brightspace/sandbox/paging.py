@@ -1,4 +1,4 @@
-"""The envelopes in which lists come (docs/brightspace-api.md, paging)."""
+"""The envelopes in which lists come (docs/brightspace-api.md, "Paging")."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cut(rows: Iterable[Row], size: int) -> tuple[list[Row], bool]:
 def paged_result_set(
     rows: Iterable[Row], size: int, id_of: Callable[[Row], int], block: Callable[[Row], Block]
 ) -> Block:
-    """Build a PagedResultSet: the last page keeps its bookmark, an empty list has none (3.4)."""
+    """Build a PagedResultSet: the last page keeps its bookmark, an empty list has none."""
     page, more = cut(rows, size)
     bookmark = str(id_of(page[-1])) if page else None
     paging = {"Bookmark": bookmark, "HasMoreItems": more}

@@ -7,8 +7,8 @@ def _numbered(major: int, first: int, last: int) -> tuple[str, ...]:
     return tuple(f"{major}.{minor}" for minor in range(first, last + 1))
 
 
-# Reference 2.2. lp and le also know 1.9, so that whoever compares versions as text takes the oldest
-# for the newest (1.9 < 1.10 by number).
+# As seen in 2026 (docs/brightspace-api.md, "Versions"). lp and le also know 1.9, so that whoever
+# compares versions as text takes the oldest for the newest (1.9 < 1.10 by number).
 SUPPORTED: dict[str, tuple[str, ...]] = {
     "lp": ("1.9", *_numbered(1, 46, 63)),
     "le": ("1.9", *_numbered(1, 75, 99)),

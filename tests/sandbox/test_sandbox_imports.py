@@ -1,4 +1,4 @@
-"""Import and copy jobs of the sandbox (reference 8)."""
+"""Import and copy jobs of the sandbox (docs/brightspace-api.md, "Course packages")."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def post(api: Api, path: str, token: str | None = None, **more: Any) -> requests
 
 
 def upload(api: Api, name: str = "good.zip", content: bytes | None = None, **more: Any) -> str:
-    """Upload as the walk-through does (seed 001), and return the job's path."""
+    """Upload as D2L's walk-through does, and return the job's path."""
     path = f"{LE}/import/{api.sandbox.world.course_ids[0]}/imports/"
     files = {"file": (name, content or package(), "application/zip")}
     answer = post(api, path, files=files, **more)
