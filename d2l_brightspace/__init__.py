@@ -29,7 +29,11 @@ if TYPE_CHECKING:
         RateLimited,
         ServiceUnavailable,
     )
-    from .client.paging.paginators import BookmarkPaginator, ObjectListPaginator
+    from .client.paging.paginators import (
+        BookmarkPaginator,
+        ObjectListPaginator,
+        PageNumberPaginator,
+    )
     from .course_packages.source import import_jobs_source
     from .data_sets.advanced import advanced_data_set
     from .data_sets.source import brightspace_data_sets_source
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from .pipeline.lock import RunInProgress
     from .pipeline.report import RunReport
     from .pipeline.run import progress_display, run
+    from .rest_api import rest_api_config
     from .source import d2l_brightspace_source, log_message
 
 _HOMES = {
@@ -58,7 +63,11 @@ _HOMES = {
         "RateLimited",
         "ServiceUnavailable",
     ),
-    "client.paging.paginators": ("BookmarkPaginator", "ObjectListPaginator"),
+    "client.paging.paginators": (
+        "BookmarkPaginator",
+        "ObjectListPaginator",
+        "PageNumberPaginator",
+    ),
     "client.auth.token_store": ("FileTokenStore", "TokenStore"),
     "data_sets.advanced": ("advanced_data_set",),
     "data_sets.source": ("brightspace_data_sets_source",),
@@ -67,6 +76,7 @@ _HOMES = {
     "pipeline.report": ("RunReport",),
     "pipeline.run": ("progress_display", "run"),
     "course_packages.source": ("import_jobs_source",),
+    "rest_api": ("rest_api_config",),
     "source": ("d2l_brightspace_source", "log_message"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -85,6 +95,7 @@ __all__ = [
     "NotFound",
     "ObjectListPaginator",
     "OutcomeUnknown",
+    "PageNumberPaginator",
     "PermissionDenied",
     "ProtocolError",
     "RateLimited",
@@ -100,6 +111,7 @@ __all__ = [
     "import_jobs_source",
     "log_message",
     "progress_display",
+    "rest_api_config",
     "run",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timezone
 from typing import Any, ClassVar
 
 from dlt.common.configuration import configspec, resolve_configuration
@@ -19,6 +19,8 @@ from .timestamps import utc_milliseconds as utc_milliseconds  # noqa: PLC0414  #
 SECTION = "d2l_brightspace_source"
 """Settings live in `[sources.d2l_brightspace_source]`."""
 
+BEGINNING = datetime(2000, 1, 1, tzinfo=timezone.utc)
+"""Start of the logs where no `start_date` is given: before any Brightspace."""
 LOG_LEVELS = ("Debug", "Info", "Warn", "Error", "Fatal")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 import dlt
@@ -18,6 +18,7 @@ from .extract.parents import CourseOfferings
 from .extract.resources import Reader, table_hints, with_lineage
 from .extract.skipped import SKIPPED_REQUESTS
 from .settings import (
+    BEGINNING,
     SECTION,
     LogFilter,
     Options,
@@ -26,9 +27,6 @@ from .settings import (
     resolve,
 )
 from .tables import chosen_tables
-
-BEGINNING = datetime(2000, 1, 1, tzinfo=timezone.utc)
-"""Start of the logs where no `start_date` is given: before any Brightspace."""
 
 
 @dlt.source(name="d2l_brightspace", section=SECTION, max_table_nesting=0)

@@ -25,7 +25,7 @@ TABLES = {
     "enrollments": ["org_unit_id", "user__identifier"],
     "log_messages": ["log_message_id"],
     "log_message_groups": ["message_group_id"],
-    "skipped_requests": ["run_id", "resource", "org_unit_id", "route"],
+    "skipped_requests": ["run_id", "resource", "org_unit_id", "parent_key", "route"],
 }
 
 
@@ -43,9 +43,10 @@ def test_the_signature_is_the_contract() -> None:
         "start_date",
         "lp_version",
         "le_version",
+        "tables",
     ]
     defaults = [parameter.default for parameter in signature.parameters.values()]
-    assert defaults[2:] == [None] * 4
+    assert defaults[2:] == [None] * 5
 
 
 def test_the_source_is_named_and_can_be_found_by_dlt(source: Any) -> None:
@@ -55,6 +56,15 @@ def test_the_source_is_named_and_can_be_found_by_dlt(source: Any) -> None:
 
 def test_the_resources_are_the_tables(source: Any) -> None:
     assert set(source.selected_resources) == set(TABLES)
+
+
+def test_the_resources_are_those_of_the_chosen_tables() -> None:
+    source = d2l_brightspace_source(HOST, BearerAuth(token="t"), tables=["quiz_attempts", "users"])
+    assert list(source.resources) == ["skipped_requests", "users", "quiz_attempts"]
+
+
+def test_courses_are_read_course_by_course_and_are_no_resource(source: Any) -> None:
+    assert "course_offerings" not in source.resources
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -97,6 +107,8 @@ def test_settings_come_from_the_section_of_the_contract(monkeypatch: pytest.Monk
         ({"start_date": "soon"}, "2026-09-01"),
         ({"lp_version": "latest"}, 'lp_version = "1.49"'),
         ({"le_version": "1"}, 'le_version = "1.49"'),
+        ({"tables": "quizzes"}, 'tables = ["core", "quiz_attempts"]'),
+        ({"tables": ["quizes"]}, "Did you mean 'quizzes'?"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

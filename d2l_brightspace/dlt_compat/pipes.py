@@ -15,6 +15,7 @@ from dlt.common.schema.typing import MERGE_DISPOSITION_HINTS, TTableSchema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
 from dlt.common.time import ensure_pendulum_datetime
+from dlt.destinations import destination as RowDestination  # noqa: N812  # a class
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 from dlt.extract.incremental import Incremental, IncrementalResourceWrapper
 from dlt.extract.items import DataItemWithMeta, ResolvablePipeItem
@@ -125,9 +126,7 @@ def is_row_destination() -> bool:
         destination = dlt.current.pipeline().destination
     except Exception:  # noqa: BLE001  # no pipeline is no destination, whatever dlt raises
         return False
-    return destination is not None and destination.destination_type.endswith(
-        "destinations.destination"
-    )
+    return isinstance(destination, RowDestination)
 
 
 def current_load_id() -> str | None:

@@ -296,7 +296,7 @@ def as_text(value: Any) -> str:
 
 
 def _dotted(name: str) -> str:
-    return name.replace(NESTING, ".").replace(BELOW, ".")
+    return name.removeprefix(UNDECLARED).replace(NESTING, ".").replace(BELOW, ".")
 
 
 def _integer(value: Any) -> int:

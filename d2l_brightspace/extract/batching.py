@@ -7,7 +7,7 @@ from itertools import groupby
 
 import pyarrow as pa
 
-from d2l_brightspace.client.errors import ProtocolError, RequestContext
+from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, RequestContext
 from d2l_brightspace.endpoints.model import Endpoint
 
 from .arrow import Part, Rows, Tabulator, UnexpectedValue, concat
@@ -60,7 +60,8 @@ class Batcher:
             except UnexpectedValue as error:
                 if unit.is_stream:
                     raise self._error(str(error)) from None
-                skips += self._skips(unit, self._error(str(error)))
+                unit.errors.append(self._error(str(error)))
+                skips += self._skips(unit, unit.errors[-1])
                 continue
             tables.append(rows)
             if rows.keyless:
@@ -89,10 +90,6 @@ class Batcher:
         table = pa.table(arrays, schema=schema)
         return table.append_column(DELETED, pa.array([True] * len(units)))
 
-    def is_emptied(self, unit: Unit) -> bool:
-        """Whether a unit was read whole and has no rows."""
-        return self._endpoint.replaces is not None and not unit.errors and not unit.rows
-
     def _rows(self, units: Sequence[Unit]) -> Rows:
         parts = [part for unit in units for part in unit.parts]
         tables: list[Rows] = []
@@ -116,7 +113,7 @@ class Batcher:
         return distinct(rows.table, self._tabulate.keys)
 
     def _skips(
-        self, unit: Unit, error: ProtocolError, rows_missing: int | None = None
+        self, unit: Unit, error: BrightspaceError, rows_missing: int | None = None
     ) -> list[Skip]:
         return [Skip(org_unit_id, error, rows_missing) for org_unit_id in unit.org_unit_ids or (0,)]
 

@@ -85,11 +85,13 @@ class Node:
     ready: deque[Unit] = field(default_factory=deque)
     ready_rows: int = 0
     skipped: list[Unit] = field(default_factory=list)
-    """Held back until something was loaded: if nothing is, the table has failed."""
+    """Held back until something was answered: if nothing is, the table has failed."""
     failure: BrightspaceError | None = None
     started: int = 0
     taken: int = 0
     loaded: int = 0
+    is_answered: bool = False
+    """Whether a unit that was asked for is among the loaded ones."""
     open_lists: int = 0
     """Lists that may still bring rows, those of its parents included."""
     gathered_keys: list[Keys] = field(default_factory=list)
@@ -271,6 +273,7 @@ class Run:
         if stopped:
             for thread in self._threads:
                 thread.join(_JOIN_SECONDS)
+            self._session.close()
 
     # -- the graph of tables ---------------------------------------------------------------------
 
@@ -425,7 +428,9 @@ class Run:
             self._expand(node, self._keys_of(task, page), task.units)
         if node.is_stream and node.is_taking:
             node.started += 1
-            self._deliver(node, Unit(task.keys, [part], len(page.rows), is_stream=True))
+            self._deliver(
+                node, Unit(task.keys, [part], len(page.rows), is_stream=True, is_asked=True)
+            )
         elif node in task.units:
             task.parts.append(part)
             task.rows += len(page.rows)
@@ -446,6 +451,7 @@ class Run:
         if unit is not None:
             unit.parts += task.parts
             unit.rows += task.rows
+            unit.is_asked = True
         self._close(task.node, task.units)
 
     def _split(self, task: _List, page: Page) -> None:
@@ -583,6 +589,7 @@ class Run:
         unit = task.units.get(node)
         if unit is not None:
             unit.errors.append(error)
+            unit.is_asked = True
         elif node.is_stream:
             # a list of the whole tenant is the table, and all that hangs from it
             for one in (node, *node.descendants):
@@ -608,7 +615,7 @@ class Run:
             node.started -= 1
         if not node.is_taking:
             return
-        if unit.errors and not node.loaded:
+        if unit.errors and not node.is_answered and (unit.is_asked or not node.loaded):
             node.skipped.append(unit)
             return
         self._deliver(node, unit)
@@ -616,8 +623,11 @@ class Run:
     def _deliver(self, node: Node, unit: Unit) -> None:
         if not unit.errors:
             node.loaded += 1
-            node.ready.extend(node.skipped)
-            node.skipped = []
+            node.is_answered = node.is_answered or unit.is_asked
+            # that a course has no quizzes says nothing of attempts that were refused elsewhere
+            held = [] if node.is_answered else [one for one in node.skipped if one.is_asked]
+            node.ready.extend(one for one in node.skipped if node.is_answered or not one.is_asked)
+            node.skipped = held
         node.ready.append(unit)
         node.ready_rows += unit.rows
         self._waiting_rows += unit.rows

@@ -36,6 +36,8 @@ class Handles:
     """Whether dlt deletes the old rows of each unit that new ones came for."""
     merges_by_key: bool
     """Whether dlt deletes the old row of each key that a new one came for."""
+    has_steps: bool
+    """Whether rows pass steps of the user, which may leave none of a unit."""
     retires: bool
     """Whether dlt retires the rows that are not among those of a run."""
 
@@ -71,11 +73,18 @@ def handles_of(endpoint: Endpoint) -> Handles:
         one_by_one=limit is not None and limit[0] is None and limit[1],
         is_limited=limit is not None,
         replaces_units=(
-            endpoint.replaces is not None and disposition == "merge" and strategy == "delete-insert"
+            endpoint.replaces is not None
+            and disposition == "merge"
+            and strategy == "delete-insert"
+            # nobody deletes by the rows that stand for empty lists, or they have no table
+            and pipes.current_load_id() is not None
+            and not pipes.is_row_destination()
+            and "name" in schema
         ),
         merges_by_key=(
             endpoint.replaces is None and disposition == "merge" and strategy == "delete-insert"
         ),
+        has_steps=pipes.has_row_steps(),
         retires=disposition == "merge" and strategy == "scd2",
     )
 

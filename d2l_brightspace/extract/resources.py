@@ -200,14 +200,21 @@ class _Output:
         if table is not None and (table.num_rows or self._handles.is_limited):
             yield from self._table(table)
         if self._handles.replaces_units:
-            emptied = self._batch.emptied([u for u in units if self._batch.is_emptied(u)])
+            # what a filter leaves nothing of was read all the same
+            marked = [
+                unit
+                for unit in units
+                if not unit.errors and (self._handles.has_steps or not unit.rows)
+            ]
+            emptied = self._batch.emptied(marked)
             if emptied is not None:
                 self._is_empty = False
-                yield pipes.past_steps(with_lineage(emptied, self._handles.table))
+                ids = self._handles.as_rows
+                yield pipes.past_steps(with_lineage(emptied, self._handles.table, ids=ids))
 
     def _failure(self) -> BrightspaceError | None:
         node = self._node
-        if node.failure is not None or node.loaded or not node.skipped:
+        if node.failure is not None or node.is_answered or not node.skipped:
             return node.failure
         errors = [error for unit in node.skipped for error in unit.errors]
         first, scope = errors[0], self._endpoint.scope
@@ -258,14 +265,20 @@ def table_hints(endpoint: Endpoint) -> dict[str, Any]:
     return hints
 
 
-def with_lineage(table: pa.Table, table_name: str) -> pa.Table:
-    """A table with dlt's own columns, which dlt adds to rows and not to Arrow tables."""
+def with_lineage(table: pa.Table, table_name: str, *, ids: bool = False) -> pa.Table:
+    """A table with dlt's own columns, which dlt adds to rows and not to Arrow tables.
+
+    Args:
+        table: Goes to dlt as it is.
+        table_name: Of the table in the destination.
+        ids: Whether dict rows go to it in this run, for which dlt makes a column of ids.
+    """
     load_id = pipes.current_load_id()
     if load_id is None:
         return table
     known = pipes.known_table(table_name)
-    if known is not None and "_dlt_id" in known["columns"]:
-        # an earlier run had dict rows, for which dlt made this column
+    if ids or (known is not None and "_dlt_id" in known["columns"]):
+        # this run or an earlier one has dict rows, for which dlt makes this column
         table = _with_ids(table)
     return add_constant(table, "_dlt_load_id", load_id, pa.string())
 

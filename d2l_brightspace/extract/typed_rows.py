@@ -72,7 +72,9 @@ class TypedRows:
         Args:
             fields: Names as the tolerant way gives them, nested ones with `BELOW` in between.
         """
-        learnt = self._learnt | {field for field in fields if all(field.split(BELOW))}
+        learnt = self._learnt | {
+            field for field in fields if all(map(_CAN_BE_NAMED.fullmatch, field.split(BELOW)))
+        }
         if learnt != self._learnt and len(learnt) <= _MOST_LEARNT:
             self._learnt = learnt
             self._make()
@@ -126,7 +128,7 @@ class TypedRows:
 def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]]:
     """The values of typed rows by column."""
     columns: dict[str, list[Any]] = {}
-    _gather(rows, rows[0].PLAN, columns)
+    _gather(rows, rows[0]._plan, columns)
     return columns
 
 
@@ -136,7 +138,7 @@ def _gather(blocks: Sequence[Any], plan: Plan, columns: dict[str, list[Any]]) ->
         if isinstance(below, str):
             columns[below] = values
         else:
-            _gather([below if one is None else one for one in values], below.PLAN, columns)
+            _gather([below if one is None else one for one in values], below._plan, columns)
 
 
 def raw_texts(values: Collection[Any]) -> list[str | None]:
@@ -157,8 +159,8 @@ def _struct(tree: Tree, types: Mapping[str, str], dropped: Collection[str]) -> t
     rename: dict[str, str] = {}
     plan: Plan = []
     for number, (field, below) in enumerate(tree.items()):
-        # a slot cannot have any name that a JSON field can have
-        slot = field if field.isidentifier() and not field.startswith("_") else f"field_{number}"
+        # a slot cannot have any name that a JSON field can have; those with `_` in front are ours
+        slot = field if field.isidentifier() and not field.startswith("_") else f"_{number}"
         rename[slot] = field
         if isinstance(below, dict):
             nested = _struct(below, types, dropped)
@@ -175,9 +177,11 @@ def _struct(tree: Tree, types: Mapping[str, str], dropped: Collection[str]) -> t
         rename=rename,
         forbid_unknown_fields=True,
         gc=False,
-        namespace={"PLAN": plan},
+        namespace={"_plan": plan},
     )
     return struct
 
 
+_CAN_BE_NAMED = re.compile(r'[^"\\\x00-\x1f]+')
+"""Names that msgspec takes for a field; a body with any other is read the tolerant way."""
 _FIRST_KEY = re.compile(rb'\s*\{\s*"(\w+)"')

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from d2l_brightspace.client.json_codec import decode
+from d2l_brightspace.client.json_codec import decode, encode
 
 from .arrow import APART, ARROW_TYPES, CONVERT, MISFITS, as_text, unused
 from .field_tree import BELOW, NESTING, UNDECLARED
@@ -73,7 +73,9 @@ def _settle(name: str, values: list[Any], known: str | None) -> dict[str, pa.Arr
     data_type = known if known in CONVERT else _infer(values)
     if data_type is None:
         return {}
-    convert, fitting = CONVERT[data_type], list[Any]()
+    # decoded here, where a declared column of JSON has its texts already
+    convert: Callable[[Any], Any] = encode if data_type == "json" else CONVERT[data_type]
+    fitting = list[Any]()
     others: list[str | None] = []
     for value in values:
         try:

@@ -24,6 +24,8 @@ class Unit:
     """Org units whose rows are missing when it is skipped; 0 where it is not about one."""
     is_stream: bool = False
     """Whether it is one piece of a list that is handed on as it comes."""
+    is_asked: bool = False
+    """Whether a list of its own was asked for: a course without quizzes asks for no attempts."""
     open_lists: int = 0
 
     def clear(self) -> None:

@@ -11,9 +11,12 @@ from typing import Any
 import dlt
 import duckdb
 import pytest
+import requests
 import responses
 
 from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
+from d2l_brightspace.client.http.messages import Headers, HttpRequest, HttpResponse
+from d2l_brightspace.client.http.transport import Transport
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 
 HOST = "https://lms.example.edu"
@@ -44,12 +47,36 @@ def tenant() -> Iterator[Callable[..., Sandbox]]:
 
 
 @pytest.fixture
-def answers() -> Iterator[responses.RequestsMock]:
+def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
     """What a mocked tenant at `HOST` answers; it speaks lp 1.49."""
+    monkeypatch.setattr(Transport, "exchange", _exchange_by_requests)
+    monkeypatch.setattr(Transport, "streamed", _stream_by_requests)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         supported = {"ProductCode": "lp", "LatestVersion": "1.49", "SupportedVersions": ["1.49"]}
         mock.get(f"{HOST}/d2l/api/versions/", json=[supported])
         yield mock
+
+
+def _exchange_by_requests(_: Transport, request: HttpRequest) -> HttpResponse:
+    """One exchange over requests, which is what the mock sees."""
+    response = requests.request(
+        request.method,
+        request.url,
+        data=request.body,
+        headers=request.headers,
+        allow_redirects=False,
+        timeout=10,
+    )
+    headers = Headers(response.headers.items())
+    return HttpResponse(response.status_code, headers, response.content, request.url, request)
+
+
+@contextmanager
+def _stream_by_requests(
+    transport: Transport, request: HttpRequest
+) -> Iterator[tuple[HttpResponse, Iterator[bytes]]]:
+    response = _exchange_by_requests(transport, request)
+    yield response, iter([response.content])
 
 
 @pytest.fixture

@@ -66,10 +66,28 @@ def test_all_forbidden(arena: Arena) -> None:
     arena.fails(PermissionDenied, "not one of 3 requests.*enrollment:orgunit:read", "classlist")
 
 
-@case("One bad apple", "a list of everything answers 403", "clear error")
+@case("One bad apple", "a list of everything answers 403: the other tables load", "clear error")
 def test_tenant_wide_list_forbidden(arena: Arena) -> None:
     arena.fault("/users/$", Answer(403, {"title": "Not Authorized"}))
-    arena.fails(PermissionDenied, "scope", "users", "classlist")
+    with pytest.raises(PermissionDenied, match=r"users.*scope users:userdata:read") as caught:
+        arena.run("users", "classlist")
+    assert arena.tables() == {**arena.before, "classlist": truth(arena.tenant)["classlist"]}
+    assert [failure.table for failure in caught.value.report.failures] == ["users"]
+    arena.observed = "clear error"
+
+
+@case("One bad apple", "a log message whose id is no number: the other tables load", "clear error")
+def test_one_impossible_key(arena: Arena) -> None:
+    arena.fault(
+        "/logging/$",
+        edited(lambda body: body["Items"][0].update(LogMessageId="canary")),
+        times=1,
+    )
+    with pytest.raises(ProtocolError, match="field LogMessageId holds a value that is no bigint"):
+        arena.run("users", "log_messages")
+    assert arena.tables() == {**arena.before, "users": truth(arena.tenant)["users"]}
+    arena.exact("users", "log_messages")
+    arena.observed = "clear error"
 
 
 @case("One bad apple", "a strict run with a gap has exit code 1", "recorded")

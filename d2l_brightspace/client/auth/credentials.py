@@ -30,7 +30,7 @@ from d2l_brightspace.client.http.transport import SendsOne, Transport
 from d2l_brightspace.client.limits import Limits
 
 from .grants import RefreshTokenGrant, ServiceUserGrant, TokenAuthenticator
-from .id_key import IdKeyAuthenticator, reported_server_time
+from .id_key import IdKeyAuthenticator, reported_server_time, without_signature
 from .token_endpoint import TOKEN_URL, TokenEndpoint
 from .token_store import FileTokenStore, TokenStore
 
@@ -106,6 +106,7 @@ class _Credentials(AuthConfigBase):
         """Put the credential on a request of `requests`."""
         self._authenticator.authenticate(request)
         request.register_hook("response", self._cure)  # type: ignore[no-untyped-call]
+        request.register_hook("response", _hide_signature)  # type: ignore[no-untyped-call]
         return request
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
@@ -119,17 +120,19 @@ class _Credentials(AuthConfigBase):
         return shared.authenticator(self)  # type: ignore[no-any-return]
 
     def _cure(self, response: Response, **options: Any) -> Response:
-        """Send a request once more, after a 401 or where the clocks differ."""
+        """Send a request once more, after a 401 or where its time is not Brightspace's."""
         authenticator = self._authenticator
         if response.status_code == 401:
-            cured = authenticator.renew(response.request)
+            if not authenticator.renew(response.request):
+                return response
         else:
-            server_time = (
-                reported_server_time(response.text) if response.status_code == 403 else None
-            )
-            cured = server_time is not None and authenticator.learn_server_time(server_time)
-        if not cured:
-            return response
+            refused = response.status_code == 403
+            server_time = reported_server_time(response.text) if refused else None
+            if server_time is None:
+                return response
+            # worth another try in any case: what is sent again after a long delay, as dlt does it,
+            # is signed with the time of the first attempt
+            authenticator.learn_server_time(server_time)
         response.content  # noqa: B018  # read to its end, the connection can be used again
         response.close()
         request = response.request.copy()
@@ -293,6 +296,12 @@ class IdKeyAuth(_Credentials):
         """What puts these credentials on the requests of one run; sends nothing."""
         self.resolve()
         return IdKeyAuthenticator(self.app_id, self.app_key, self.user_id, self.user_key)
+
+
+def _hide_signature(response: Response, **_: Any) -> Response:
+    # errors name the URL of the answer they are about
+    response.url = without_signature(response.url)
+    return response
 
 
 BrightspaceCredentials: TypeAlias = BearerAuth | RefreshTokenAuth | ServiceUserAuth | IdKeyAuth

@@ -62,6 +62,13 @@ def reported_server_time(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def without_signature(url: str) -> str:
+    """A URL that may be signed as it was before; all other parameters stay byte for byte."""
+    address, _, query = url.partition("#")[0].partition("?")
+    kept = [pair for pair in query.split("&") if pair and not _is_signature(pair)]
+    return f"{address}?{'&'.join(kept)}" if kept else address
+
+
 def _signature(text: str, key: str) -> str:
     digest = hmac.new(key.encode(), text.encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -98,9 +105,9 @@ class IdKeyAuthenticator:
         """Replace the signature in the URL; all other parameters stay byte for byte."""
         skew = self._signed.skew = self._skew
         timestamp = round(self._clock() + skew)
-        address, _, query = (request.url or "").partition("#")[0].partition("?")
-        kept = [pair for pair in query.split("&") if pair and not _is_signature(pair)]
-        request.url = f"{address}?{'&'.join([*kept, self._query(request, address, timestamp)])}"
+        address, _, query = without_signature(request.url or "").partition("?")
+        signed = self._query(request, address, timestamp)
+        request.url = f"{address}?{'&'.join(filter(None, [query, signed]))}"
 
     def renew(self, refused: SignableRequest) -> bool:
         """Nothing to renew: a refused user key takes a person to log in again."""

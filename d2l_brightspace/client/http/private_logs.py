@@ -9,35 +9,52 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 
 
-@contextmanager
-def private_logs() -> Iterator[None]:
+class LogPrivacy:
+    """Keeps loggers private as long as somebody wants it.
+
+    Args:
+        loggers: Names of the loggers.
+    """
+
+    def __init__(self, loggers: Iterable[str] = LOGGERS) -> None:
+        self._loggers = tuple(loggers)
+        self._filter = _Filter()
+        self._lock = threading.Lock()
+        self._users = 0
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """As `private_logs`."""
+        self._change_users(+1)
+        try:
+            yield
+        finally:
+            self._change_users(-1)
+
+    def _change_users(self, by: int) -> None:
+        with self._lock:
+            was_active = self._users > 0
+            self._users += by
+            if was_active == (self._users > 0):
+                return
+            for logger in map(logging.getLogger, self._loggers):
+                (logger.removeFilter if was_active else logger.addFilter)(self._filter)
+
+
+def private_logs() -> AbstractContextManager[None]:
     """Log no query and nothing of an answer while this is active.
 
     It may be entered many times, in any thread and in any order; when the last one leaves, the
     loggers are as they were.
     """
-    _change_users(+1)
-    try:
-        yield
-    finally:
-        _change_users(-1)
-
-
-def _change_users(by: int) -> None:
-    global _users  # noqa: PLW0603  # loggers are the process's own, so who uses them is as well
-    with _lock:
-        was_active = _users > 0
-        _users += by
-        for name in LOGGERS if was_active != (_users > 0) else ():
-            logger = logging.getLogger(name)
-            (logger.removeFilter if was_active else logger.addFilter)(_filter)
+    return _process.active()
 
 
 class _Filter(logging.Filter):
@@ -64,6 +81,4 @@ def _without_secrets(value: Any) -> Any:
     return str(value).partition("?")[0]
 
 
-_lock = threading.Lock()
-_users = 0
-_filter = _Filter()
+_process = LogPrivacy()

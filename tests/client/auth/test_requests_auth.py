@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ import requests
 from dlt.sources.rest_api import rest_api_source
 
 from d2l_brightspace import BearerAuth, IdKeyAuth
-from d2l_brightspace.client.http.private_logs import LOGGERS
+from d2l_brightspace.client.http.private_logs import LOGGERS, LogPrivacy
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 from tests.flows.conftest import SCHEMES, credentials_of
 
@@ -137,13 +138,13 @@ def test_nothing_secret_is_shown_or_kept(start: Start, tmp_path: Path) -> None:
 
 
 @RENEWABLE
-def test_no_log_filter_is_left_behind(start: Start, scheme: str, tmp_path: Path) -> None:
-    def filters() -> list[int]:
-        return [len(logging.getLogger(name).filters) for name in LOGGERS]
-
-    before, sandbox = filters(), start()
+def test_no_log_filter_is_left_behind(
+    start: Start, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    privacy, sandbox = LogPrivacy(), start()
+    monkeypatch.setattr("d2l_brightspace.client.http.transport.private_logs", privacy.active)
     assert who_am_i(sandbox, credentials_of(sandbox, scheme, tmp_path)).ok
-    assert filters() == before
+    assert all(privacy._filter not in logging.getLogger(name).filters for name in LOGGERS)
 
 
 def test_a_setting_that_is_changed_counts(start: Start, tmp_path: Path) -> None:
@@ -152,3 +153,24 @@ def test_a_setting_that_is_changed_counts(start: Start, tmp_path: Path) -> None:
     assert who_am_i(sandbox, auth).ok
     auth.user_key = "wrong"
     assert who_am_i(sandbox, auth).status_code == 403
+
+
+def test_an_error_names_the_url_without_its_signature(start: Start, tmp_path: Path) -> None:
+    sandbox = start()
+    auth = credentials_of(sandbox, "id_key", tmp_path)
+    response = requests.get(f"{sandbox.url}/d2l/api/lp/1.49/nothing?b=1", auth=auth, timeout=10)
+    with pytest.raises(requests.HTTPError, match=r"/nothing\?b=1$"):
+        response.raise_for_status()
+
+
+def test_a_request_that_waited_too_long_is_signed_again(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = start()
+    auth = credentials_of(sandbox, "id_key", tmp_path)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(auth._authenticator, "_clock", lambda: time.time() - 4000)
+        request = requests.Request("GET", f"{sandbox.url}/{WHO_AM_I}", auth=auth).prepare()
+    with requests.Session() as session:
+        response = session.send(request, timeout=10)
+    assert [one.status_code for one in [*response.history, response]] == [403, 200]

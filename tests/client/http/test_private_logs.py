@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from d2l_brightspace.client.http.messages import HttpRequest
-from d2l_brightspace.client.http.private_logs import LOGGERS, private_logs
+from d2l_brightspace.client.http.private_logs import LOGGERS, LogPrivacy, private_logs
 from d2l_brightspace.client.http.transport import Transport
 from d2l_brightspace.client.limits import Limits
 from tests.wire_server import Answer, Raw, Server
@@ -25,8 +26,16 @@ def server() -> Iterator[Server]:
         yield one
 
 
-def filters() -> list[int]:
-    return [len(logging.getLogger(name).filters) for name in LOGGERS]
+@pytest.fixture
+def privacy(monkeypatch: pytest.MonkeyPatch) -> LogPrivacy:
+    """One that no transport of another test uses, which may end at any moment."""
+    one = LogPrivacy()
+    monkeypatch.setattr("d2l_brightspace.client.http.transport.private_logs", one.active)
+    return one
+
+
+def filters(privacy: LogPrivacy) -> list[int]:
+    return [logging.getLogger(name).filters.count(privacy._filter) for name in LOGGERS]
 
 
 def everything_logged(caplog: pytest.LogCaptureFixture) -> str:
@@ -80,41 +89,52 @@ def test_messages_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_nothing_is_left_behind(server: Server) -> None:
-    before = filters()
-    with private_logs():
-        with private_logs():
-            assert filters() == [count + 1 for count in before]
-        assert filters() == [count + 1 for count in before]
+ON, OFF = [1, 1, 1], [0, 0, 0]
+
+
+def test_nothing_is_left_behind(server: Server, privacy: LogPrivacy) -> None:
+    with privacy.active():
+        with privacy.active():
+            assert filters(privacy) == ON
         transport = Transport(Limits())
         transport.exchange(HttpRequest.get(f"{server.url}/x"))
-    assert filters() == [count + 1 for count in before]
+    assert filters(privacy) == ON
     transport.close()
-    assert filters() == before
+    assert filters(privacy) == OFF
 
 
-def test_a_transport_that_nobody_closes(server: Server) -> None:
-    before = filters()
+def test_a_closed_transport_that_is_used_again(server: Server, privacy: LogPrivacy) -> None:
+    transport = Transport(Limits())
+    for _ in range(2):
+        transport.exchange(HttpRequest.get(f"{server.url}/x"))
+        assert filters(privacy) == ON
+        transport.close()
+        assert filters(privacy) == OFF
+
+
+def test_a_transport_that_nobody_closes(server: Server, privacy: LogPrivacy) -> None:
     transport = Transport(Limits())
     transport.exchange(HttpRequest.get(f"{server.url}/x"))
-    assert filters() != before
+    assert filters(privacy) == ON
     del transport
-    assert filters() == before
+    gc.collect()
+    assert filters(privacy) == OFF
 
 
-def test_many_threads() -> None:
-    before = filters()
+def test_many_threads(privacy: LogPrivacy) -> None:
     barrier = threading.Barrier(8)
+    missing: list[int] = []
 
     def enter_and_leave() -> None:
         barrier.wait()
         for _ in range(200):
-            with private_logs():
-                assert filters() == [count + 1 for count in before]
+            with privacy.active():
+                missing.extend([] if filters(privacy) == ON else [1])
 
     threads = [threading.Thread(target=enter_and_leave) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert filters() == before
+    assert not missing
+    assert filters(privacy) == OFF

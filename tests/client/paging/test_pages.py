@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from d2l_brightspace.client.errors import NotFound, ProtocolError, RequestContext
-from d2l_brightspace.client.paging.pages import Envelope, Page, read_page
+from d2l_brightspace.client.errors import ProtocolError, RequestContext
+from d2l_brightspace.client.paging.pages import Envelope, Page, read_page, value_of
 from tests import FIXTURES
 
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())
@@ -14,6 +14,10 @@ OBJECTS = json.loads((FIXTURES / "object-list-page.json").read_text())
 WHERE = RequestContext("lp/(version)/users/", 6606, 200)
 CANARY = "canary-0451"
 ROW = {"UserId": 1, "ExternalEmail": CANARY}
+
+
+def _kind(body: Any) -> str:
+    return f"{type(body).__name__} of {','.join(body) if isinstance(body, dict) else body}"
 
 
 def paged(**paging: Any) -> dict[str, Any]:
@@ -176,19 +180,44 @@ def test_bookmarks_are_text(sent: object, bookmark: str | None) -> None:
     )
 
 
-# --- the page as dlt sees it --------------------------------------------------------------------
+# --- the page itself ----------------------------------------------------------------------------
 
 
-def test_a_page_travels_as_an_empty_dictionary() -> None:
+def test_a_page_shows_nothing_of_its_rows() -> None:
     page = read_page(PAGED["first"], "bookmark", WHERE)
-    assert isinstance(page, dict)
-    assert page == {}
-    page["_course_offerings_org_unit_id"] = 6606
     assert len(page.rows) == 2
     assert CANARY not in f"{page} {page!r}"
 
 
-def test_a_page_may_stand_for_an_error() -> None:
-    error = NotFound("gone", WHERE)
-    page = Page([], skipped=error)
-    assert (page.skipped, page.rows, page.has_more, page.table) == (error, [], False, None)
+def test_a_page_that_a_route_has_parsed_itself_is_taken_as_it_is() -> None:
+    page = Page([ROW], "object_list", next_url="?page=2", has_more=True)
+    assert read_page(page, "object_list", WHERE) is page
+    assert read_page(page, "bookmark", WHERE) is page
+    with pytest.raises(ProtocolError, match="nothing of it is loaded"):
+        read_page(Page([ROW]), "bookmark", WHERE)
+
+
+@pytest.mark.parametrize("block", [{"Name": "a"}, None], ids=["decoded", "nothing"])
+def test_the_value_of_a_field_that_is_not_there(block: dict[str, Any] | None) -> None:
+    assert value_of(block, "UserId") is None
+
+
+def test_the_value_of_a_field_whatever_the_block_is_made_of() -> None:
+    class Block:
+        UserId = 7
+
+    assert value_of({"UserId": 7}, "UserId") == value_of(Block(), "UserId") == 7
+
+
+# --- lists asked for by page number -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [[], [ROW], PAGED["first"], OBJECTS["first"]], ids=_kind)
+def test_a_numbered_page_may_be_an_array_or_a_list(body: Any) -> None:
+    assert read_page(body, "page_number", WHERE).rows is not None
+
+
+@pytest.mark.parametrize("body", [ROW, {}, None, CANARY], ids=_kind)
+def test_a_numbered_page_is_no_block(body: Any) -> None:
+    with pytest.raises(ProtocolError):
+        read_page(body, "page_number", WHERE)

@@ -12,11 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import responses
 from dlt.sources.helpers.rest_client import RESTClient
-from requests import Request, Response
 
 from d2l_brightspace import BookmarkPaginator, ObjectListPaginator
 from d2l_brightspace.client.errors import ProtocolError
-from d2l_brightspace.client.paging.pages import Page
+from d2l_brightspace.client.paging.paginators import PageNumberPaginator
 from tests import FIXTURES
 
 PAGED = json.loads((FIXTURES / "paged-result-set.json").read_text())
@@ -25,6 +24,7 @@ HOST = "https://lms.example.edu"
 ROOT = f"{HOST}/d2l/api"
 USERS = f"{ROOT}/lp/1.49/users/"
 CLASSLIST = f"{ROOT}/le/1.82/6606/classlist/paged/"
+POSTS = f"{ROOT}/le/1.82/6606/discussions/forums/1/topics/2/posts/"
 WITH_PORT = CLASSLIST.replace(".edu", ".edu:443")
 CANARY = "canary-0451"
 
@@ -522,77 +522,44 @@ def test_a_copy_is_independent(tenant: Tenant, kind: Any) -> None:
     assert ids_of(rows_of(USERS, paginator=copied)) == [3]
 
 
-# --- bookmarks that Brightspace no longer knows -------------------------------------------------
+# --- lists asked for by page number -------------------------------------------------------------
 
 
-class Answer(Response):
-    """What a session hands over: a response whose `json()` is a `Page`."""
-
-    def __init__(self, answered: Page) -> None:
-        super().__init__()
-        self.status_code = 200
-        self.url = USERS
-        self._page = answered
-
-    def json(self, **_: Any) -> Page:
-        return self._page
+def numbered(*ids: int) -> list[Row]:
+    return [{"PostId": one, "Message": CANARY} for one in ids]
 
 
-LOST = Page([], bookmark_lost=True)
+def posts_of(tenant_rows: int = 2, **options: Any) -> list[int]:
+    paginator = PageNumberPaginator(tenant_rows, **options)
+    client = RESTClient(ROOT, data_selector="$", paginator=paginator)
+    pages = islice(client.paginate(POSTS, params={"pageSize": tenant_rows}), 20)
+    return [row["PostId"] for page in pages for row in page]
 
 
-class Walk:
-    """One list, with the answers given by hand."""
-
-    def __init__(self, paginator: BookmarkPaginator) -> None:
-        self.paginator = paginator
-        self.request = Request("GET", USERS, params={"logLevel": "Error"})
-        paginator.init_request(self.request)
-
-    def answer(self, answered: Page) -> Row:
-        self.paginator.update_state(Answer(answered), [answered])
-        self.paginator.update_request(self.request)
-        assert self.paginator.has_next_page
-        return dict(self.request.params)
+def test_numbered_pages_end_with_one_that_is_not_full(tenant: Tenant) -> None:
+    tenant.gives(POSTS, numbered(1, 2), numbered(3, 4), numbered(5))
+    assert posts_of() == [1, 2, 3, 4, 5]
+    size = ("pageSize", "2")
+    assert tenant.queries == [
+        [size],
+        [size, ("pageNumber", "2")],
+        [size, ("pageNumber", "3")],
+    ]
 
 
-def log_page(*ids: int) -> Page:
-    rows = [{"LogMessageId": one} for one in ids]
-    return Page(rows, "bookmark", bookmark=str(ids[-1]), has_more=True)
+def test_numbered_pages_end_with_an_empty_one(tenant: Tenant) -> None:
+    tenant.gives(POSTS, numbered(1, 2), [])
+    assert posts_of() == [1, 2]
 
 
-def test_a_lost_log_bookmark_falls_back_to_the_rows_before() -> None:
-    walk = Walk(BookmarkPaginator("LogMessageId"))
-    assert walk.answer(log_page(1, 2, 3, 4, 5)) == {"logLevel": "Error", "bookmark": "5"}
-    for row in ("4", "3", "2"):
-        assert walk.answer(LOST)["bookmark"] == row
-        assert not walk.paginator.begins_again
-    assert walk.answer(LOST) == {"logLevel": "Error"}
-    assert walk.paginator.begins_again
+def test_a_server_that_ignores_the_page_number_is_found_out(tenant: Tenant) -> None:
+    tenant.gives(POSTS, numbered(1, 2), numbered(1, 2))
+    with pytest.raises(ProtocolError, match="a page came twice") as caught:
+        posts_of()
+    assert_clean(caught.value)
 
 
-def test_a_list_goes_on_after_a_fallback() -> None:
-    walk = Walk(BookmarkPaginator("LogMessageId"))
-    walk.answer(log_page(1, 2, 3))
-    assert walk.answer(LOST)["bookmark"] == "2"
-    assert walk.answer(log_page(4, 5))["bookmark"] == "5"
-
-
-def test_a_list_with_opaque_bookmarks_begins_again() -> None:
-    walk = Walk(BookmarkPaginator())
-    walk.answer(log_page(1, 2))
-    walk.answer(log_page(3, 4))
-    assert walk.answer(LOST) == {"logLevel": "Error"}
-    assert walk.paginator.begins_again
-    # the same pages again are no circle now
-    assert walk.answer(log_page(1, 2))["bookmark"] == "2"
-    assert not walk.paginator.begins_again
-
-
-def test_a_list_begins_again_once() -> None:
-    walk = Walk(BookmarkPaginator())
-    walk.answer(log_page(1, 2))
-    walk.answer(LOST)
-    walk.answer(log_page(1, 2))
-    with pytest.raises(ProtocolError, match="changed twice"):
-        walk.answer(LOST)
+def test_numbered_pages_have_an_end(tenant: Tenant) -> None:
+    tenant.gives(POSTS, *(numbered(number, number + 1) for number in range(0, 6, 2)))
+    with pytest.raises(ProtocolError, match=r"limits\.max_pages"):
+        posts_of(max_pages=3)

@@ -1,4 +1,4 @@
-"""Windows of time: together they cover the range, whatever the first page made us guess."""
+"""Windows of time: together they cover the range, whatever the pages so far made us guess."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from d2l_brightspace.client.paging.time_windows import plan, utc
+from d2l_brightspace.client.paging.time_windows import TimeWindow
+from d2l_brightspace.timestamps import utc_milliseconds
 
-NOW = datetime.now(timezone.utc)
 FIELD = "MessageTimestamp"
+START = datetime(2020, 1, 1, tzinfo=timezone.utc)
+"""Years ago, so that what is left until now is always worth a window."""
 
 
 def page(*moments: datetime | str | None) -> list[dict[str, Any]]:
-    return [{FIELD: utc(m) if isinstance(m, datetime) else m} for m in moments]
+    return [{FIELD: utc_milliseconds(m) if isinstance(m, datetime) else m} for m in moments]
 
 
 def spread(start: datetime, seconds: float, rows: int = 100) -> list[dict[str, Any]]:
@@ -25,56 +27,98 @@ def moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize("most", [2, 7, 40], ids=lambda most: f"{most}-in-flight")
-@pytest.mark.parametrize("days", [1, 30, 3000], ids=lambda days: f"{days}-days")
-def test_neighbours_overlap_and_nothing_lies_between(days: int, most: int) -> None:
-    since = NOW - timedelta(days=days)
+def window_after(*pages: list[dict[str, Any]], end: datetime | None = None) -> TimeWindow:
+    window = TimeWindow(FIELD, end)
+    for rows in pages:
+        window.note(rows)
+    return window
 
-    found = plan(spread(since, 1), FIELD, utc(since), 1, most)
 
-    assert found is not None
-    assert 2 <= len(found.windows) <= most
-    assert found.windows[0][0] <= utc(since)
-    for (_, end), (start, _) in zip(found.windows, found.windows[1:], strict=False):
+def two_pages(end: datetime | None = None) -> TimeWindow:
+    return window_after(spread(START, 1), spread(START + timedelta(minutes=2), 1), end=end)
+
+
+def test_neighbours_overlap_and_nothing_lies_between() -> None:
+    window = two_pages()
+
+    later = window.split()
+
+    assert later is not None
+    start, rest = later
+    assert window.end is not None
+    assert moment(utc_milliseconds(window.end)) - moment(start) == timedelta(milliseconds=2)
+    assert rest.end is None  # what is written meanwhile is in it
+
+
+@pytest.mark.parametrize("times", [2, 5, 8])
+def test_a_window_that_was_cut_can_be_cut_again(times: int) -> None:
+    window = two_pages(START + timedelta(days=10))
+    ends = [window.end]
+    starts = []
+    for _ in range(times):
+        later = window.split()
+        assert later is not None
+        starts.append(moment(later[0]))
+        assert later[1].end == ends[-1]
+        ends.append(window.end)
+
+    # each window ends two milliseconds after the one that was cut off begins
+    for start, end in zip(starts, ends[1:], strict=True):
         assert end is not None
-        assert moment(end) - moment(start) == timedelta(milliseconds=2)
+        assert moment(utc_milliseconds(end)) - start == timedelta(milliseconds=2)
 
 
-def test_the_last_window_is_open_so_that_new_messages_are_in_it() -> None:
-    since = NOW - timedelta(days=1)
-    found = plan(spread(since, 60), FIELD, utc(since), 1, 4)
-    assert found is not None
-    assert found.rest_from is None
-    assert [end is None for _, end in found.windows] == [False, False, False, True]
+def test_a_window_is_cut_in_the_middle_of_what_is_left() -> None:
+    end = START + timedelta(days=10)
+    window = two_pages(end)
+    read_to = START + timedelta(minutes=2, seconds=99)
+
+    later = window.split()
+
+    assert later is not None
+    assert moment(later[0]) == read_to + (end - read_to) / 2 - timedelta(milliseconds=1)
 
 
-def test_a_long_range_is_read_in_parts_that_fit_into_memory() -> None:
-    since = NOW - timedelta(days=3000)
-    found = plan(spread(since, 1), FIELD, utc(since), 1, 40)
-    assert found is not None
-    last = found.windows[-1][1]
-    assert last is not None
-    assert found.rest_from is not None
-    assert moment(found.rest_from) < moment(last)
+def test_the_rows_of_other_windows_are_those_of_dictionaries_and_of_types() -> None:
+    class Block:
+        MessageTimestamp = utc_milliseconds(START)
 
+    class Later:
+        MessageTimestamp = utc_milliseconds(START + timedelta(seconds=5))
 
-def test_old_starts_with_young_logs_split_where_the_logs_are() -> None:
-    first_message = NOW - timedelta(days=10)
-    found = plan(spread(first_message, 30), FIELD, "2000-01-01T00:00:00.000Z", 1, 10)
-    assert found is not None
-    assert found.windows[0][0] == "2000-01-01T00:00:00.000Z"
-    assert str(found.windows[0][1]) > utc(first_message)
+    window = window_after([Block(), Later()], [Later()])  # type: ignore[list-item]
+
+    assert window.split() is not None
 
 
 @pytest.mark.parametrize(
-    "rows",
+    "window",
     [
-        [],
-        page(None, "soon"),
-        spread(NOW - timedelta(minutes=4), 1),
-        spread(NOW + timedelta(hours=1), 1),
+        window_after(),
+        window_after([], []),
+        window_after(page(None, "soon"), page(None)),
+        window_after(page(START), page(START)),
+        window_after(spread(START, 1)),
+        two_pages(START + timedelta(minutes=4)),
+        two_pages(START + timedelta(minutes=2)),
+        window_after(*[spread(datetime(9000, 1, 1, tzinfo=timezone.utc), 1)] * 2),
     ],
-    ids=["no-rows", "no-times", "nearly-all-read", "from-the-future"],
+    ids=[
+        "nothing-read",
+        "no-rows",
+        "no-times",
+        "one-moment",
+        "one-page",
+        "few-pages-left",
+        "all-read",
+        "from-the-future",
+    ],
 )
-def test_short_or_odd_lists_are_read_page_after_page(rows: list[dict[str, Any]]) -> None:
-    assert plan(rows, FIELD, utc(NOW - timedelta(days=1)), 1, 40) is None
+def test_short_or_odd_lists_are_read_page_after_page(window: TimeWindow) -> None:
+    end = window.end
+    assert window.split() is None
+    assert window.end == end
+
+
+def test_a_moment_is_sent_with_exactly_three_decimals() -> None:
+    assert utc_milliseconds(START + timedelta(microseconds=1999)) == "2020-01-01T00:00:00.001Z"

@@ -1,47 +1,71 @@
+"""Which courses a run reads: where they are looked for, and what a strange row does."""
+
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from math import inf
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from d2l_brightspace.client.errors import NotFound, PermissionDenied, ServiceUnavailable
-from d2l_brightspace.extract.arrow import ORG_UNIT_ID
-from d2l_brightspace.extract.batching import CHUNK, ORG_UNIT_IDS_CSV, Chunk
-from d2l_brightspace.extract.parents import CourseOfferings, batch
+from d2l_brightspace.client.errors import (
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    RequestContext,
+    ServiceUnavailable,
+)
+from d2l_brightspace.client.paging.pages import Page
+from d2l_brightspace.client.routes import Route
+from d2l_brightspace.extract.parents import CourseOfferings
+from tests import FIXTURES
 
-ORG_UNITS = json.loads((Path(__file__).parent / "fixtures" / "org-units.json").read_text())
+ORG_UNITS = json.loads((FIXTURES / "org-units.json").read_text())
 OUTYPES = "lp/(version)/outypes/"
 ORG_STRUCTURE = "lp/(version)/orgstructure/?orgUnitType=203"
 MY_ENROLLMENTS = "lp/(version)/enrollments/myenrollments/"
 
 
+class Reader:
+    """A list of some pages, or one that breaks off."""
+
+    def __init__(self, pages: list[Any]) -> None:
+        self._pages = list(pages)
+        self.done = False
+
+    def read(self) -> Page:
+        page = self._pages.pop(0)
+        if isinstance(page, Exception):
+            raise page
+        self.done = not self._pages
+        return Page(page, "bookmark", has_more=not self.done)
+
+
 class Session:
-    """Answers what `CourseOfferings` asks of a session."""
+    """Answers what `CourseOfferings` asks of a session; a list is its pages."""
 
     def __init__(self, **answers: Any) -> None:
         self.answers = {
             OUTYPES: ORG_UNITS["outypes"],
-            ORG_STRUCTURE: ORG_UNITS["orgstructure"],
-            MY_ENROLLMENTS: ORG_UNITS["myenrollments"],
+            ORG_STRUCTURE: [ORG_UNITS["orgstructure"]],
+            MY_ENROLLMENTS: [ORG_UNITS["myenrollments"]],
         }
         names = {"outypes": OUTYPES, "orgstructure": ORG_STRUCTURE, "mine": MY_ENROLLMENTS}
         self.answers |= {names[name]: answer for name, answer in answers.items()}
-        self.calls: list[tuple[Any, ...]] = []
+        self.calls: list[tuple[str, str | None]] = []
+        self.readers: dict[str, Reader] = {}
 
     def get_json(self, path: str, *, scope: str | None = None) -> Any:
         self.calls.append((path, scope))
         return self._answer(path)
 
-    def read_list(
-        self, path: str, scope: str, take: Callable[[Any], Any], at_most: float = inf
-    ) -> list[Any]:
-        self.calls.append((path, scope, at_most))
-        return [one for row in self._answer(path) if (one := take(row)) is not None]
+    def list_reader(self, path: str, route: Route, context: RequestContext) -> Reader:
+        self.calls.append((path, route.scope))
+        assert context.route == route.template
+        assert "?" not in context.route
+        self.readers[path] = Reader(self._answer(path))
+        return self.readers[path]
 
     def _answer(self, path: str) -> Any:
         answer = self.answers[path]
@@ -51,7 +75,11 @@ class Session:
 
     @property
     def paths(self) -> list[str]:
-        return [path for path, *_ in self.calls]
+        return [path for path, _ in self.calls]
+
+
+def unit(number: object) -> dict[str, Any]:
+    return {"Identifier": number, "Name": "canary"}
 
 
 def offerings(session: Session, ids: list[int] | None = None, **options: Any) -> CourseOfferings:
@@ -73,7 +101,7 @@ def test_courses_of_the_org_structure(found_in: str) -> None:
     assert offerings(session, found_in=found_in).ids(at_most=5) == [6607, 6608]
     assert session.calls == [
         (OUTYPES, "core:*:*"),
-        (ORG_STRUCTURE, "organizations:organization:read", 5),
+        (ORG_STRUCTURE, "organizations:organization:read"),
     ]
 
 
@@ -81,7 +109,7 @@ def test_courses_of_ones_own() -> None:
     session = Session()
     # 6606 is the organisation
     assert offerings(session, found_in="my_enrollments").ids(at_most=5) == [6608]
-    assert session.calls == [(MY_ENROLLMENTS, "enrollment:own_enrollment:read", 5)]
+    assert session.calls == [(MY_ENROLLMENTS, "enrollment:own_enrollment:read")]
 
 
 @pytest.mark.parametrize("forbidden", ["outypes", "orgstructure"])
@@ -128,46 +156,49 @@ def test_no_type_is_a_course(types: list[Any]) -> None:
         offerings(Session(outypes=types)).ids()
 
 
-# --- chunks and batch -------------------------------------------------------------------------
+# --- page by page -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 99, 100, 101, 200, 410])
-def test_chunks(count: int) -> None:
-    ids = list(range(1, count + 1))
-    chunks = list(offerings(Session(), ids).chunks())
-    assert [row[ORG_UNIT_ID] for chunk in chunks for row in chunk] == ids
-    assert all(len(chunk) == 100 for chunk in chunks[:-1])
-    marks = [{row[CHUNK] for row in chunk} for chunk in chunks]
-    assert all(len(mark) == 1 for mark in marks)
-    each = [mark.pop() for mark in marks]
-    assert [one.number for one in each] == list(range(len(chunks)))
-    assert [one.size for one in each] == [len(chunk) for chunk in chunks]
-    assert [one.last for one in each] == [False] * (len(chunks) - 1) + [True]
-    assert len({one.run for one in each}) == 1
+def test_courses_come_page_by_page_and_none_twice() -> None:
+    session = Session(orgstructure=[[unit("1"), unit(2), unit("2")], [], [unit(2), unit("3")]])
+    assert list(offerings(session).pages()) == [[1, 2], [], [3]]
+
+
+def test_no_further_page_is_read_than_is_asked_for() -> None:
+    session = Session(orgstructure=[[unit(1), unit(2)], [unit(3)], [unit(4)]])
+    assert offerings(session).ids(at_most=3) == [1, 2, 3]
+    assert not session.readers[ORG_STRUCTURE].done
 
 
 @pytest.mark.parametrize("ids", [[], None], ids=["none asked for", "none found"])
-def test_without_a_course_one_empty_request_makes_the_tables(ids: list[int] | None) -> None:
-    (chunk,) = offerings(Session(orgstructure=[]), ids).chunks()
-    assert [row[ORG_UNIT_ID] for row in chunk] == [0]
-    assert chunk[0][CHUNK].last
+def test_no_course_at_all(ids: list[int] | None) -> None:
+    assert offerings(Session(orgstructure=[[]]), ids).ids(at_most=inf) == []
 
 
-def test_each_run_has_a_name_of_its_own() -> None:
-    found = offerings(Session(), [1])
-    runs = {next(found.chunks())[0][CHUNK].run for _ in range(2)}
-    assert len(runs) == 2
+def test_a_list_of_courses_that_breaks_off_is_not_begun_elsewhere() -> None:
+    session = Session(orgstructure=[[unit(1)], PermissionDenied("no more")])
+    pages = offerings(session).pages()
+    assert next(pages) == [1]
+    with pytest.raises(PermissionDenied):
+        next(pages)
+    assert MY_ENROLLMENTS not in session.paths
 
 
-@pytest.mark.parametrize("count", [1, 24, 25, 26, 100, 101])
-def test_each_chunk_is_batches_of_at_most_25_ids(count: int) -> None:
-    chunks = list(offerings(Session(), list(range(1, count + 1))).chunks())
-    made = [batch(chunk) for chunk in chunks]
+@pytest.mark.parametrize(
+    "row", [{}, {"Identifier": None}, {"Identifier": "canary"}], ids=["absent", "null", "text"]
+)
+def test_a_course_without_its_id_is_an_error_that_names_the_field(row: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError, match="Identifier, by which courses are found") as caught:
+        offerings(Session(orgstructure=[[unit(1), row]])).ids()
+    assert "canary" not in str(caught.value)
+    assert "lp/(version)/orgstructure/" in str(caught.value)
 
-    ids = [[int(one) for one in row[ORG_UNIT_IDS_CSV].split(",")] for rows in made for row in rows]
-    assert [one for group in ids for one in group] == list(range(1, count + 1))
-    assert max(len(group) for group in ids) <= 25
-    for rows, chunk in zip(made, chunks, strict=True):
-        mark = chunk[0][CHUNK]
-        expected = Chunk(mark.run, mark.number, len(rows), mark.last)
-        assert [row[CHUNK] for row in rows] == [expected] * len(rows)
+
+@pytest.mark.parametrize(
+    "row",
+    [{}, {"OrgUnit": None}, {"OrgUnit": {"Id": 1, "Type": None}}],
+    ids=["empty", "null", "no type"],
+)
+def test_an_enrollment_that_is_no_block_is_an_error(row: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError, match=r"OrgUnit\.Type\.Code"):
+        offerings(Session(mine=[[row]]), found_in="my_enrollments").ids()
