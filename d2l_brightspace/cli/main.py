@@ -43,7 +43,7 @@ def demo(courses: int, users: int, log_messages: int, database: str) -> None:
     """Load a made-up Brightspace into a DuckDB file.
 
     Starts the sandbox, loads all tables over HTTP, prints what was loaded and compares it with
-    what the sandbox holds. One course answers 403, to show how gaps are told.
+    what the sandbox holds. One course answers 403, to show how what is skipped is reported.
     """
     from .demo import run_demo
 

@@ -20,7 +20,7 @@ from d2l_brightspace.client.session import BrightspaceSession
 logger = logging.getLogger(__name__)
 
 COURSE_OFFERING = "Course Offering"
-"""`Type.Code` of a course; its number is the tenant's own (`docs/brightspace-api.md`, "Courses")."""
+"""`Type.Code` of a course; its number is the tenant's own (`docs/brightspace-api.md`)."""
 
 
 class CourseOfferings:

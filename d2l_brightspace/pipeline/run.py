@@ -40,7 +40,7 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
     Args:
         pipeline: Where to load to; its `refresh` setting is honoured.
         source: What to load.
-        strict: Whether a gap makes the exit code 1.
+        strict: Whether something skipped makes the exit code 1.
 
     Raises:
         ConfigurationError: If the destination cannot replace rows.
