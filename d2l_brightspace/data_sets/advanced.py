@@ -37,7 +37,7 @@ from .csv_to_arrow import convert, read_header
 from .dictionary import DataSet, table_name
 from .download import Scratch
 from .load import tables_of, write_disposition
-from .settings import SECTION, Workshop
+from .settings import SECTION, FileSettings
 from .source import configured_data_sets_session
 from .table_layout import Layout
 
@@ -46,7 +46,7 @@ CREATE_ROUTE = "lp/(version)/dataExport/create"
 JOB_ROUTE = "lp/(version)/dataExport/jobs/"
 DOWNLOAD_ROUTE = "lp/(version)/dataExport/download/"
 COMPLETE, FAILED = 2, {3: "failed", 4: "was deleted"}
-_LONGEST_REST = 60.0
+_LONGEST_DELAY = 60.0
 
 FilterValue = str | int | bool | datetime
 
@@ -70,7 +70,7 @@ def advanced_data_set(
         credentials: As in `brightspace_data_sets_source`, with the scopes `reporting:*:*`.
         table: Name of the table; None for the name in snake case.
         patience_seconds: How long to wait for the report.
-        sleep: Rests for so many seconds.
+        sleep: Waits for so many seconds.
 
     Returns:
         A resource that sends nothing before it is read.
@@ -82,10 +82,10 @@ def advanced_data_set(
     )
     def one_advanced_data_set() -> Iterator[Any]:
         session = configured_data_sets_session(**_given(host, credentials))
-        workshop: Workshop = resolve_in(SECTION, Workshop())
-        job = _ordered(session, name, filters or {})
+        files: FileSettings = resolve_in(SECTION, FileSettings())
+        job = _order(session, name, filters or {})
         _await(session, job, patience_seconds, sleep)
-        scratch = Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9)
+        scratch = Scratch(files.temp_folder, files.temp_gigabytes * 1e9)
         with scratch.room_for(0, name) as path:
             session.download(
                 DOWNLOAD_ROUTE + job,
@@ -93,7 +93,7 @@ def advanced_data_set(
                 DOWNLOAD_ROUTE + "(exportJobId)",
                 scope="reporting:job:download",
             )
-            archive = Archive(path, name, workshop.max_csv_gigabytes * 1e9)
+            archive = Archive(path, name, files.max_csv_gigabytes * 1e9)
             archive.check()
             normalize = dlt.current.source_schema().naming.normalize_identifier
             header = tuple(read_header(archive.opened, name))
@@ -112,7 +112,7 @@ def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
+def _order(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
     """Order the report; gives the id of the job."""
     where = RequestContext(LIST_ROUTE)
     answer = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
@@ -149,7 +149,7 @@ def _field(block: Any, name: str, where: RequestContext) -> Any:
 def _await(
     session: BrightspaceSession, job: str, patience: float, sleep: Callable[[float], None]
 ) -> None:
-    rest, rested = 1.0, 0.0
+    delay, waited = 1.0, 0.0
     where = RequestContext(JOB_ROUTE + "(exportJobId)")
     while True:
         answer = session.get_json(JOB_ROUTE + job, scope="reporting:job:fetch")
@@ -158,15 +158,15 @@ def _await(
             return
         if status in FAILED:
             raise ProtocolError(f"Data Hub says that the report {FAILED[status]}", where)
-        if rested >= patience:
+        if waited >= patience:
             raise ServiceUnavailable(
-                f"The report is not ready after {rested:.0f} s; run again later, or raise "
+                f"The report is not ready after {waited:.0f} s; run again later, or raise "
                 "`patience_seconds`",
                 where,
             )
-        sleep(rest)
-        rested += rest
-        rest = min(rest * 2, _LONGEST_REST)
+        sleep(delay)
+        waited += delay
+        delay = min(delay * 2, _LONGEST_DELAY)
 
 
 def _text(value: FilterValue) -> str:

@@ -27,7 +27,7 @@ _EXTRACT = {
     "created": timestamp("When Data Hub made the extract (UTC).", required=True),
 }
 
-LEDGERS: dict[str, dict[str, Any]] = {
+AUDIT_TABLES: dict[str, dict[str, Any]] = {
     EXTRACTS_LOADED: {
         "write_disposition": "merge",
         "primary_key": [*_EXTRACT],

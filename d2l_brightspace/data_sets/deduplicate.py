@@ -19,7 +19,7 @@ MEMORY = "256MB"
 ROWS_AT_ONCE = 50_000
 
 
-def keep_newest(files: Sequence[Path], layout: Layout, scratch: Path) -> list[int]:
+def deduplicate(files: Sequence[Path], layout: Layout, scratch: Path) -> list[int]:
     """Remove older versions of rows from Parquet files, in place.
 
     Args:

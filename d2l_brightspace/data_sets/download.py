@@ -100,7 +100,7 @@ _SETTLED_SECONDS = 60
 
 
 @contextmanager
-def downloaded(
+def download_extract(
     session: BrightspaceSession, scratch: Scratch, extract: Extract, name: str
 ) -> Iterator[Path]:
     """An extract as a file, for as long as the block lasts.

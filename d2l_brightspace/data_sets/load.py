@@ -27,9 +27,9 @@ from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded
 from .catalogue import Catalogue
 from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
-from .deduplicate import keep_newest
+from .deduplicate import deduplicate
 from .dictionary import DataSet
-from .download import DOWNLOAD_ROUTE, Scratch, downloaded
+from .download import DOWNLOAD_ROUTE, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
 from .settings import BadRows, Deletes
 from .table_layout import Layout
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Workbench:
+class LoadContext:
     """What the data sets of one run share."""
 
     session: BrightspaceSession
@@ -70,12 +70,12 @@ class DataSetLoad:
     """Loads one data set.
 
     Attributes:
-        bench: What it shares with the others.
+        context: What it shares with the others.
         data_set: What the dictionary knows of it.
         state: Where its progress is kept; committed by dlt with the rows.
     """
 
-    bench: Workbench
+    context: LoadContext
     data_set: DataSet
     state: MutableMapping[str, Any]
     documented: bool = True
@@ -83,18 +83,18 @@ class DataSetLoad:
     load_id: str = field(default_factory=lambda: current_load_id() or "none")
 
     def items(self) -> Iterator[Any]:
-        """Everything for dlt: the files of the table, and the rows of the ledgers.
+        """Everything for dlt: the files of the table, and the rows of the audit tables.
 
         Raises:
             BrightspaceError: If an extract cannot be loaded; nothing of the data set is, then.
         """
         _forget_scope(self.data_set.table)
         progress = progress_from(self.state)
-        offer = self.bench.catalogue.offers[self.data_set.table]
+        offer = self.context.catalogue.offers[self.data_set.table]
         todo = plan(
-            self.bench.catalogue.extracts(offer),
+            self.context.catalogue.extracts(offer),
             progress,
-            self.bench.full_every,
+            self.context.full_every,
             mergeable=bool(self.data_set.keys),
         )
         if todo.gap:
@@ -103,43 +103,43 @@ class DataSetLoad:
             )
         if not todo.extracts:
             if progress is None:
-                yield self._declared()
+                yield self._declare()
             return
-        with self.bench.turns:
-            files = [self._fetched(extract) for extract in todo.extracts]
+        with self.context.turns:
+            files = [self._fetch(extract) for extract in todo.extracts]
             layout = self._layout([file.header for file in files])
-            older = keep_newest(
-                [file.converted.path for file in files], layout, self.bench.scratch.path("")
+            older = deduplicate(
+                [file.converted.path for file in files], layout, self.context.scratch.path("")
             )
-        yield from self._handed_on(files, todo, layout)
-        yield from self._recorded(files, older, todo, progress)
+        yield from self._hand_on(files, todo, layout)
+        yield from self._record(files, older, todo, progress)
         self.state.update(_as_state(after(todo, progress)))
 
-    def _declared(self) -> Any:
+    def _declare(self) -> Any:
         """What makes the table where there is nothing to put into it yet."""
         hints = self._hints(self._layout([]), write_disposition(replaces=False))
         return dlt.mark.with_hints(
             dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
         )
 
-    def _fetched(self, extract: Extract) -> _File:
+    def _fetch(self, extract: Extract) -> _File:
         """Download an extract and convert it; the download is gone afterwards."""
         began = time.monotonic()
         name = f"{self.data_set.table}, {extract.kind} of {extract.created:%Y-%m-%d %H:%M}"
-        bench = self.bench
-        with downloaded(bench.session, bench.scratch, extract, name) as path:
-            archive = Archive(path, name, bench.largest_csv_bytes)
+        context = self.context
+        with download_extract(context.session, context.scratch, extract, name) as path:
+            archive = Archive(path, name, context.largest_csv_bytes)
             archive.check()
             header = read_header(archive.opened, name)
             layout = self._layout([header])
             self._check_key(header, name)
             converted = convert(
                 archive.opened,
-                bench.scratch.path(".parquet"),
+                context.scratch.path(".parquet"),
                 layout,
                 name=name,
                 load_id=self.load_id,
-                keep_bad_rows=bench.bad_rows == "quarantine",
+                keep_bad_rows=context.bad_rows == "quarantine",
             )
         return _File(extract, converted, header, time.monotonic() - began)
 
@@ -171,12 +171,12 @@ class DataSetLoad:
     def _hints(self, layout: Layout, disposition: Any) -> Any:
         return dlt.mark.make_hints(
             table_name=self.data_set.table,
-            columns=layout.hints(drop_deleted=self.bench.deletes == "drop"),
+            columns=layout.hints(drop_deleted=self.context.deletes == "drop"),
             primary_key=layout.key_hint or None,
             write_disposition=disposition,
         )
 
-    def _handed_on(self, files: Sequence[_File], todo: Plan, layout: Layout) -> Iterator[Any]:
+    def _hand_on(self, files: Sequence[_File], todo: Plan, layout: Layout) -> Iterator[Any]:
         # one file that fills a new table needs no staging: it is there whole or not at all
         straight = todo.reason == "first" and len(files) == 1 and self.documented
         hints = self._hints(
@@ -192,7 +192,7 @@ class DataSetLoad:
                 for table in tables_of(path):
                     yield dlt.mark.with_hints(table, hints, create_table_variant=True)
 
-    def _recorded(
+    def _record(
         self, files: Sequence[_File], older: Sequence[int], todo: Plan, progress: Progress | None
     ) -> Iterator[Any]:
         has_deleted = self.data_set.column_of("deleted") is not None

@@ -17,7 +17,7 @@ BadRows = Literal["stop", "quarantine"]
 
 
 @configspec
-class Workshop(BaseConfiguration):
+class FileSettings(BaseConfiguration):
     """Where files are worked on: section `[sources.d2l_brightspace_data_sets.files]`."""
 
     __section__: ClassVar[str] = "files"
@@ -41,7 +41,7 @@ class Workshop(BaseConfiguration):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(
                     f"Setting `files.{name}` must be more than 0; the default is "
-                    f"{name} = {getattr(Workshop, name)}."
+                    f"{name} = {getattr(FileSettings, name)}."
                 )
 
 

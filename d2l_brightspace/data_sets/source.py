@@ -20,12 +20,12 @@ from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
-from .audit_tables import LEDGERS
+from .audit_tables import AUDIT_TABLES
 from .catalogue import LIST_ROUTE, Catalogue
 from .dictionary import DataSet, dictionary, table_name
 from .download import Scratch
-from .load import DataSetLoad, Workbench, write_disposition
-from .settings import SECTION, BadRows, Deletes, Workshop, one_of
+from .load import DataSetLoad, LoadContext, write_disposition
+from .settings import SECTION, BadRows, Deletes, FileSettings, one_of
 from .table_layout import Layout
 
 OTHER_DATA_SETS = "other_data_sets"
@@ -70,28 +70,28 @@ def brightspace_data_sets_source(
     """
     one_of("deletes", deletes, ("keep", "drop"))
     one_of("bad_rows", bad_rows, ("stop", "quarantine"))
-    workshop: Workshop = resolve_in(SECTION, Workshop())
+    files: FileSettings = resolve_in(SECTION, FileSettings())
     session = configured_data_sets_session(host, credentials, lp_version)
-    bench = Workbench(
+    context = LoadContext(
         session,
         Catalogue(session),
-        Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9),
-        threading.Semaphore(workshop.at_once),
+        Scratch(files.temp_folder, files.temp_gigabytes * 1e9),
+        threading.Semaphore(files.at_once),
         deletes,
         bad_rows,
         None if full_every_days is None else timedelta(days=full_every_days),
-        workshop.max_csv_gigabytes * 1e9,
+        files.max_csv_gigabytes * 1e9,
     )
     known = dictionary()
     if data_sets is None:
         wanted = list(known.values())
-        others = [_other_data_sets(bench)]
+        others = [_other_data_sets(context)]
     else:
         tables = dict.fromkeys(table_name(name) for name in data_sets)
         wanted = [known.get(table) or DataSet(table) for table in tables]
         others = []
-    resources = [_resource(bench, data_set, named=data_sets is not None) for data_set in wanted]
-    return [*_ledgers(), *resources, *others]
+    resources = [_resource(context, data_set, named=data_sets is not None) for data_set in wanted]
+    return [*_audit_tables(), *resources, *others]
 
 
 @with_config(sections=("sources", SECTION))
@@ -117,60 +117,60 @@ def _session(
     return connect(host, credentials, pinned={"lp": lp_version})
 
 
-def _resource(bench: Workbench, data_set: DataSet, *, named: bool) -> DltResource:
+def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltResource:
     @dlt.resource(name=data_set.table, parallelized=True)
     def one_data_set() -> Iterator[Any]:
         state = dlt.current.resource_state(data_set.table)
-        if data_set.table in bench.catalogue.offers:
-            yield from _loaded(DataSetLoad(bench, data_set, state))
+        if data_set.table in context.catalogue.offers:
+            yield from _load(DataSetLoad(context, data_set, state))
         elif named:
-            yield _skip(bench, data_set.table, _not_offered(data_set))
+            yield _skip(context, data_set.table, _not_offered(data_set))
 
-    _write_ledgers_too(one_data_set)
+    _add_audit_tables(one_data_set)
     layout = Layout(data_set, _as_it_is)
     return one_data_set.apply_hints(
-        columns=layout.hints(drop_deleted=bench.deletes == "drop"),
+        columns=layout.hints(drop_deleted=context.deletes == "drop"),
         primary_key=layout.key_hint or None,
         write_disposition=write_disposition(replaces=False),
     )
 
 
-def _other_data_sets(bench: Workbench) -> DltResource:
+def _other_data_sets(context: LoadContext) -> DltResource:
     @dlt.resource(name=OTHER_DATA_SETS, parallelized=True)
     def other_data_sets() -> Iterator[Any]:
         states = dlt.current.resource_state(OTHER_DATA_SETS)
-        for table, offer in bench.catalogue.offers.items():
+        for table, offer in context.catalogue.offers.items():
             if table not in dictionary():
                 state = states.setdefault(table, {})
-                yield from _loaded(DataSetLoad(bench, DataSet(offer.name), state, documented=False))
+                yield from _load(DataSetLoad(context, DataSet(offer.name), state, documented=False))
 
-    _write_ledgers_too(other_data_sets)
+    _add_audit_tables(other_data_sets)
     return other_data_sets
 
 
-def _loaded(load: DataSetLoad) -> Iterator[Any]:
+def _load(load: DataSetLoad) -> Iterator[Any]:
     try:
         yield from load.items()
     except (*SKIPPABLE, RateLimited) as error:
         # one data set less; the others, and what this one had before, stay good
-        yield _skip(load.bench, load.data_set.table, error)
+        yield _skip(load.context, load.data_set.table, error)
     else:
-        load.bench.coverage.good()
+        load.context.coverage.good()
 
 
-def _skip(bench: Workbench, table: str, error: BrightspaceError) -> Any:
-    bench.coverage.failed(error, of=_wanted(bench))
+def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
+    context.coverage.failed(error, of=_wanted(context))
     row = skipped_request(table, 0, error)
     return dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))
 
 
-def _wanted(bench: Workbench) -> int:
+def _wanted(context: LoadContext) -> int:
     """How many data sets this run is about."""
-    selected = set(dlt.current.source().resources.selected) - set(_LEDGERS)
-    undocumented = bench.catalogue.offers.keys() - dictionary().keys()
+    selected = set(dlt.current.source().resources.selected) - set(_AUDIT_TABLES)
+    undocumented = context.catalogue.offers.keys() - dictionary().keys()
     if OTHER_DATA_SETS in selected:
         # all that the tenant offers, and of the documented ones those that were selected
-        return len(undocumented) + len(selected & bench.catalogue.offers.keys())
+        return len(undocumented) + len(selected & context.catalogue.offers.keys())
     return len(selected)
 
 
@@ -182,25 +182,25 @@ def _not_offered(data_set: DataSet) -> NotFound:
     )
 
 
-_LEDGERS = {**LEDGERS, "skipped_requests": SKIPPED_REQUESTS}
+_AUDIT_TABLES = {**AUDIT_TABLES, "skipped_requests": SKIPPED_REQUESTS}
 
 
-def _ledgers() -> list[DltResource]:
-    """The ledgers as resources of their own, so that their tables exist without any row."""
-    return [_ledger(name, hints) for name, hints in _LEDGERS.items()]
+def _audit_tables() -> list[DltResource]:
+    """The audit tables as resources of their own, so that their tables exist without any row."""
+    return [_audit_table(name, hints) for name, hints in _AUDIT_TABLES.items()]
 
 
-def _ledger(name: str, hints: dict[str, Any]) -> DltResource:
+def _audit_table(name: str, hints: dict[str, Any]) -> DltResource:
     @dlt.resource(**{"name": name, **hints})
-    def ledger() -> Iterator[Any]:
+    def audit_table() -> Iterator[Any]:
         yield dlt.mark.materialize_table_schema()
 
-    return ledger
+    return audit_table
 
 
-def _write_ledgers_too(resource: DltResource) -> None:
+def _add_audit_tables(resource: DltResource) -> None:
     # before the resource's own hints, with which a variant would begin
-    for name, hints in _LEDGERS.items():
+    for name, hints in _AUDIT_TABLES.items():
         resource.apply_hints(**{"table_name": name, **hints}, create_table_variant=True)
 
 

@@ -103,17 +103,17 @@ class Layout:
             pa.ArrowInvalid: If a key is missing.
         """
         settled = [
-            _settled(column, array) for column, array in zip(self.columns, arrays, strict=True)
+            _settle(column, array) for column, array in zip(self.columns, arrays, strict=True)
         ]
         lead = [pa.repeat(pa.scalar(load_id), len(arrays[0]))]
         if self.data_set.has_nullable_key:
-            lead.append(_joined([one for one, c in zip(settled, self.columns) if c.key]))  # noqa: B905
+            lead.append(_join([one for one, c in zip(settled, self.columns) if c.key]))  # noqa: B905
         elif any(one.null_count for one, c in zip(settled, self.columns) if c.key):  # noqa: B905
             raise pa.ArrowInvalid("a key is missing")
         return pa.Table.from_arrays([*lead, *settled], schema=self.schema)
 
 
-def _settled(column: Column, array: pa.Array) -> pa.Array:
+def _settle(column: Column, array: pa.Array) -> pa.Array:
     import pyarrow.compute as pc
 
     if column.kind == "uuid":
@@ -125,7 +125,7 @@ def _settled(column: Column, array: pa.Array) -> pa.Array:
     return array
 
 
-def _joined(keys: list[pa.Array]) -> pa.Array:
+def _join(keys: list[pa.Array]) -> pa.Array:
     import pyarrow.compute as pc
 
     texts = [pc.fill_null(key.cast(pa.string()), "") for key in keys]
