@@ -20,6 +20,13 @@ import pyarrow as pa
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.dlt_compat.imports import (
+    DLT_ID,
+    UserSteps,
+    has_dlt_ids,
+    past_steps,
+    user_steps,
+)
 from d2l_brightspace.extract.batching import current_load_id
 
 from .archive import Archive
@@ -32,10 +39,10 @@ from .dictionary import DataSet
 from .download import DOWNLOAD_ROUTE, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
 from .settings import BadRows, Deletes
-from .table_layout import Layout
+from .table_layout import LOAD_ID, Layout
 
 _SCOPE = "destination_scope"
-_ROWS_AT_ONCE = 50_000
+_DICTIONARIES_AT_ONCE = 2_000
 logger = logging.getLogger(__name__)
 
 
@@ -78,6 +85,8 @@ class DataSetLoad:
     context: LoadContext
     data_set: DataSet
     state: MutableMapping[str, Any]
+    resource: str = ""
+    """Name of the resource that it is read by."""
     documented: bool = True
     """Whether the dictionary knows it, and a resource is named after it."""
     load_id: str = field(default_factory=lambda: current_load_id() or "none")
@@ -105,14 +114,21 @@ class DataSetLoad:
             if progress is None:
                 yield self._declare()
             return
+        steps = user_steps(self.resource)
         with self.context.turns:
             files = [self._fetch(extract) for extract in todo.extracts]
             layout = self._layout([file.header for file in files])
             older = deduplicate(
                 [file.converted.path for file in files], layout, self.context.scratch.path("")
             )
-        yield from self._hand_on(files, todo, layout)
-        yield from self._record(files, older, todo, progress)
+        if steps.is_limited:
+            # what the limit cuts off is still to come: nothing is replaced, and nothing recorded
+            yield from self._hand_on_rows(
+                files, self._hints(layout, write_disposition(replaces=False))
+            )
+            return
+        yield from self._hand_on(files, todo, layout, steps)
+        yield from map(past_steps, self._record(files, older, todo, progress))
         self.state.update(_as_state(after(todo, progress)))
 
     def _declare(self) -> Any:
@@ -166,7 +182,10 @@ class DataSetLoad:
                     extra.setdefault(name.casefold(), name)
         if headers:
             self.state["extra_columns"] = list(extra.values())
-        return Layout(self.data_set, naming.normalize_identifier, tuple(extra.values()))
+        with_ids = bool(headers and has_dlt_ids(self.data_set.table))
+        return Layout(
+            self.data_set, naming.normalize_identifier, tuple(extra.values()), with_ids=with_ids
+        )
 
     def _hints(self, layout: Layout, disposition: Any) -> Any:
         return dlt.mark.make_hints(
@@ -176,12 +195,17 @@ class DataSetLoad:
             write_disposition=disposition,
         )
 
-    def _hand_on(self, files: Sequence[_File], todo: Plan, layout: Layout) -> Iterator[Any]:
+    def _hand_on(
+        self, files: Sequence[_File], todo: Plan, layout: Layout, steps: UserSteps
+    ) -> Iterator[Any]:
         # one file that fills a new table needs no staging: it is there whole or not at all
         straight = todo.reason == "first" and len(files) == 1 and self.documented
         hints = self._hints(
             layout, "replace" if straight else write_disposition(replaces=todo.replaces)
         )
+        if steps.takes_rows:
+            yield from self._hand_on_rows(files, hints)
+            return
         for file in files:
             path = file.converted.path
             if self.documented:
@@ -191,6 +215,25 @@ class DataSetLoad:
             else:  # a file goes to the table of its resource only
                 for table in tables_of(path):
                     yield dlt.mark.with_hints(table, hints, create_table_variant=True)
+
+    def _hand_on_rows(self, files: Sequence[_File], hints: Any) -> Iterator[Any]:
+        """Give the rows as dictionaries, which is what a user's steps take."""
+        if has_dlt_ids(self.data_set.table) is False:
+            # dlt gives each dictionary an id; the rows that are there already have none
+            hints["columns"][DLT_ID] = {"data_type": "text", "nullable": True}
+        # past the steps: an empty table is made, and a replaced one emptied, whatever they do
+        yield past_steps(
+            dlt.mark.with_hints(
+                dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
+            )
+        )
+        for file in files:
+            for table in tables_of(file.converted.path, _DICTIONARIES_AT_ONCE):
+                rows = table.drop_columns(_OURS_ON_ROWS & set(table.column_names)).to_pylist()
+                if rows and self.documented:
+                    yield rows
+                elif rows:
+                    yield dlt.mark.with_table_name(rows, self.data_set.table)
 
     def _record(
         self, files: Sequence[_File], older: Sequence[int], todo: Plan, progress: Progress | None
@@ -234,15 +277,19 @@ class DataSetLoad:
         }
 
 
-def tables_of(path: Path) -> Iterator[pa.Table]:
+def tables_of(path: Path, rows_at_once: int = 50_000) -> Iterator[pa.Table]:
     """The rows of a Parquet file in tables that memory holds; an empty file gives an empty one."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         if not file.metadata.num_rows:
             yield file.schema_arrow.empty_table()
-        for batch in file.iter_batches(_ROWS_AT_ONCE):
+        for batch in file.iter_batches(rows_at_once):
             yield pa.Table.from_batches([batch])
+
+
+_OURS_ON_ROWS = {LOAD_ID, DLT_ID}
+"""Columns that dlt gives to dictionaries itself."""
 
 
 def write_disposition(*, replaces: bool) -> Any:

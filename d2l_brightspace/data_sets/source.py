@@ -15,6 +15,7 @@ from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, RequestContext
 from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
 from d2l_brightspace.connection import connect
+from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
 from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
@@ -122,9 +123,9 @@ def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltRes
     def one_data_set() -> Iterator[Any]:
         state = dlt.current.resource_state(data_set.table)
         if data_set.table in context.catalogue.offers:
-            yield from _load(DataSetLoad(context, data_set, state))
+            yield from _load(DataSetLoad(context, data_set, state, data_set.table))
         elif named:
-            yield _skip(context, data_set.table, _not_offered(data_set))
+            yield past_steps(_skip(context, data_set.table, _not_offered(data_set)))
 
     _add_audit_tables(one_data_set)
     layout = Layout(data_set, _as_it_is)
@@ -142,7 +143,10 @@ def _other_data_sets(context: LoadContext) -> DltResource:
         for table, offer in context.catalogue.offers.items():
             if table not in dictionary():
                 state = states.setdefault(table, {})
-                yield from _load(DataSetLoad(context, DataSet(offer.name), state, documented=False))
+                load = DataSetLoad(
+                    context, DataSet(offer.name), state, OTHER_DATA_SETS, documented=False
+                )
+                yield from _load(load)
 
     _add_audit_tables(other_data_sets)
     return other_data_sets
@@ -153,7 +157,7 @@ def _load(load: DataSetLoad) -> Iterator[Any]:
         yield from load.items()
     except (*SKIPPABLE, RateLimited) as error:
         # one data set less; the others, and what this one had before, stay good
-        yield _skip(load.context, load.data_set.table, error)
+        yield past_steps(_skip(load.context, load.data_set.table, error))
     else:
         load.context.coverage.good()
 

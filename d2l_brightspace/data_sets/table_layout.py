@@ -8,6 +8,9 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+from dlt.common.normalizers.utils import generate_dlt_ids
+
+from d2l_brightspace.dlt_compat.imports import DLT_ID
 
 from .dictionary import Column, DataSet
 
@@ -45,6 +48,8 @@ class Layout:
     data_set: DataSet
     normalize: Callable[[str], str]
     extra: tuple[str, ...] = ()
+    with_ids: bool = False
+    """Whether rows carry dlt's id, as those do that once passed a user's step."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -55,6 +60,8 @@ class Layout:
     def schema(self) -> pa.Schema:
         """The table as Arrow has it."""
         fields = [pa.field(LOAD_ID, pa.string(), nullable=False)]
+        if self.with_ids:
+            fields.append(pa.field(DLT_ID, pa.string(), nullable=False))
         if self.data_set.has_nullable_key:
             fields.append(pa.field(ROW_KEY, pa.string(), nullable=False))
         for column in self.columns:
@@ -106,6 +113,8 @@ class Layout:
             _settle(column, array) for column, array in zip(self.columns, arrays, strict=True)
         ]
         lead = [pa.repeat(pa.scalar(load_id), len(arrays[0]))]
+        if self.with_ids:
+            lead.append(pa.array(generate_dlt_ids(len(arrays[0])), pa.string()))
         if self.data_set.has_nullable_key:
             lead.append(_join([one for one, c in zip(settled, self.columns) if c.key]))  # noqa: B905
         elif any(one.null_count for one, c in zip(settled, self.columns) if c.key):  # noqa: B905
