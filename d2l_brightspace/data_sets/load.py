@@ -39,7 +39,7 @@ from .dictionary import DataSet
 from .download import DOWNLOAD_ROUTE, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
 from .settings import BadRows, Deletes
-from .table_layout import LOAD_ID, Layout
+from .table_layout import LOAD_ID, Layout, find_columns
 
 _SCOPE = "destination_scope"
 _DICTIONARIES_AT_ONCE = 2_000
@@ -160,8 +160,8 @@ class DataSetLoad:
         return _File(extract, converted, header, time.monotonic() - began)
 
     def _check_key(self, header: Sequence[str], name: str) -> None:
-        have = {column.casefold() for column in header}
-        lost = [key.name for key in self.data_set.keys if key.name.casefold() not in have]
+        found = find_columns(header, [column.name for column in self.data_set.columns])
+        lost = [key.name for key in self.data_set.keys if key.name not in found]
         if lost:
             raise ProtocolError(
                 f"{name}: the key column {', '.join(lost)} is missing from the file, so its rows "
@@ -171,27 +171,33 @@ class DataSetLoad:
 
     def _layout(self, headers: Sequence[Sequence[str]]) -> Layout:
         """The table: documented columns, those that earlier files brought, those of these."""
-        naming = dlt.current.source_schema().naming
-        documented = {column.name.casefold() for column in self.data_set.columns}
-        extra: dict[str, str] = {
-            name.casefold(): name for name in self.state.get("extra_columns", ())
-        }
+        schema = dlt.current.source_schema()
+        extra: list[str] = list(self.state.get("extra_columns", ()))
         for header in headers:
-            for name in header:
-                if name.casefold() not in documented:
-                    extra.setdefault(name.casefold(), name)
+            extra += self._unknown(header, extra)
         if headers:
-            self.state["extra_columns"] = list(extra.values())
-        with_ids = bool(headers and has_dlt_ids(self.data_set.table))
+            self.state["extra_columns"] = extra
+        table = schema.tables.get(schema.naming.normalize_table_identifier(self.data_set.table))
+        columns = table["columns"] if table else {}
         return Layout(
-            self.data_set, naming.normalize_identifier, tuple(extra.values()), with_ids=with_ids
+            self.data_set,
+            schema.naming.normalize_identifier,
+            tuple(extra),
+            with_ids=bool(headers and has_dlt_ids(self.data_set.table)),
+            loaded_types={name: str(one.get("data_type")) for name, one in columns.items()},
         )
+
+    def _unknown(self, header: Sequence[str], extra: Sequence[str] = ()) -> list[str]:
+        """Columns of a file that are neither documented nor among those known beside."""
+        known = [column.name for column in self.data_set.columns]
+        found = set(find_columns(header, [*known, *extra]).values())
+        return [name for name in header if name not in found]
 
     def _hints(self, layout: Layout, disposition: Any) -> Any:
         return dlt.mark.make_hints(
             table_name=self.data_set.table,
             columns=layout.hints(drop_deleted=self.context.deletes == "drop"),
-            primary_key=layout.key_hint or None,
+            primary_key=layout.key or None,
             write_disposition=disposition,
         )
 
@@ -262,10 +268,10 @@ class DataSetLoad:
                 yield dlt.mark.with_table_name(quarantined, BAD_ROWS)
 
     def _surprises(self, header: Sequence[str]) -> dict[str, str | None]:
-        documented = {column.name.casefold(): column.name for column in self.data_set.columns}
-        have = {name.casefold(): name for name in header}
-        missing = [name for key, name in documented.items() if key not in have]
-        unknown = [name for key, name in have.items() if key not in documented]
+        documented = [column.name for column in self.data_set.columns]
+        found = find_columns(header, documented)
+        missing = [name for name in documented if name not in found]
+        unknown = self._unknown(header)
         for what, names in (("lacks documented", missing), ("brings undocumented", unknown)):
             if names and documented:
                 logger.warning(

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.common.configuration import with_config
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.extract import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
-from d2l_brightspace.client.errors import BrightspaceError, NotFound, RateLimited, RequestContext
-from d2l_brightspace.client.session import SKIPPABLE, BrightspaceSession
+from d2l_brightspace.client.errors import (
+    AuthenticationError,
+    BrightspaceError,
+    NotFound,
+    ProtocolError,
+    RequestContext,
+)
+from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
@@ -24,7 +33,7 @@ from d2l_brightspace.settings import resolve_in
 from .audit_tables import AUDIT_TABLES
 from .catalogue import LIST_ROUTE, Catalogue
 from .dictionary import DataSet, dictionary, table_name
-from .download import Scratch
+from .download import DOWNLOAD_ROUTE, Scratch
 from .load import DataSetLoad, LoadContext, write_disposition
 from .settings import SECTION, BadRows, Deletes, FileSettings, one_of
 from .table_layout import Layout
@@ -128,10 +137,10 @@ def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltRes
             yield past_steps(_skip(context, data_set.table, _not_offered(data_set)))
 
     _add_audit_tables(one_data_set)
-    layout = Layout(data_set, _as_it_is)
+    layout = Layout(data_set, _NAMING.normalize_identifier)
     return one_data_set.apply_hints(
         columns=layout.hints(drop_deleted=context.deletes == "drop"),
-        primary_key=layout.key_hint or None,
+        primary_key=layout.key or None,
         write_disposition=write_disposition(replaces=False),
     )
 
@@ -155,11 +164,25 @@ def _other_data_sets(context: LoadContext) -> DltResource:
 def _load(load: DataSetLoad) -> Iterator[Any]:
     try:
         yield from load.items()
-    except (*SKIPPABLE, RateLimited) as error:
+    except AuthenticationError:
+        raise
+    except BrightspaceError as error:
         # one data set less; the others, and what this one had before, stay good
         yield past_steps(_skip(load.context, load.data_set.table, error))
+    except Exception as error:  # noqa: BLE001  # whatever is odd about one costs no other
+        yield past_steps(_skip(load.context, load.data_set.table, _unexpected(error)))
     else:
         load.context.coverage.good()
+
+
+def _unexpected(error: Exception) -> ProtocolError:
+    """What no code foresaw, without its text, which may hold values of rows."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return ProtocolError(
+        f"It could not be loaded ({type(error).__name__} in {Path(where.filename).name}, line "
+        f"{where.lineno}); its table keeps its rows. Please report this",
+        RequestContext(DOWNLOAD_ROUTE),
+    )
 
 
 def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
@@ -186,6 +209,8 @@ def _not_offered(data_set: DataSet) -> NotFound:
     )
 
 
+_NAMING = NamingConvention()
+"""For what is said of a table before a schema is at hand, whose own naming has the last word."""
 _AUDIT_TABLES = {**AUDIT_TABLES, "skipped_requests": SKIPPED_REQUESTS}
 
 
@@ -206,7 +231,3 @@ def _add_audit_tables(resource: DltResource) -> None:
     # before the resource's own hints, with which a variant would begin
     for name, hints in _AUDIT_TABLES.items():
         resource.apply_hints(**{"table_name": name, **hints}, create_table_variant=True)
-
-
-def _as_it_is(name: str) -> str:
-    return name
