@@ -14,6 +14,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -35,7 +37,7 @@ from d2l_brightspace.settings import resolve_in, utc_milliseconds
 from .archive import Archive
 from .csv_to_arrow import convert, read_header
 from .dictionary import DataSet, table_name
-from .download import Scratch
+from .download import Room, Scratch
 from .load import tables_of, write_disposition
 from .settings import SECTION, FileSettings
 from .source import configured_data_sets_session
@@ -86,25 +88,34 @@ def advanced_data_set(
         job = _order(session, name, filters or {})
         _await(session, job, patience_seconds, sleep)
         scratch = Scratch(files.temp_folder, files.temp_gigabytes * 1e9)
-        with scratch.room_for(0, name) as path:
-            session.download(
-                DOWNLOAD_ROUTE + job,
-                path,
-                DOWNLOAD_ROUTE + "(exportJobId)",
-                scope="reporting:job:download",
-            )
-            archive = Archive(path, name, files.max_csv_gigabytes * 1e9)
-            archive.check()
-            normalize = dlt.current.source_schema().naming.normalize_identifier
-            header = tuple(read_header(archive.opened, name))
-            layout = Layout(DataSet(name), normalize, header)
-            target = scratch.path(".parquet")
-            load_id = current_load_id() or "none"
-            convert(archive.opened, target, layout, name=name, load_id=load_id)
-        yield from tables_of(target)
-        target.unlink()
+        with scratch.room(name) as room:
+            target = _fetch(session, job, name, room, files.max_csv_gigabytes * 1e9)
+            yield from tables_of(target)
+            room.delete(target)
 
     return one_advanced_data_set
+
+
+def _fetch(
+    session: BrightspaceSession, job: str, name: str, room: Room, largest_csv_bytes: float
+) -> Path:
+    """Download the report and convert it."""
+    path, target = room.scratch.path(".zip"), room.scratch.path(".parquet")
+    session.download(
+        DOWNLOAD_ROUTE + job,
+        path,
+        DOWNLOAD_ROUTE + "(exportJobId)",
+        scope="reporting:job:download",
+        received=partial(room.hold, path),
+    )
+    archive = Archive(path, name, largest_csv_bytes)
+    archive.check()
+    normalize = dlt.current.source_schema().naming.normalize_identifier
+    layout = Layout(DataSet(name), normalize, tuple(read_header(archive.opened, name)))
+    load_id = current_load_id() or "none"
+    convert(archive.opened, target, layout, name=name, load_id=load_id, written=room.hold)
+    room.delete(path)
+    return target
 
 
 def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def convert(
     load_id: str,
     keep_bad_rows: bool = False,
     block_bytes: int = BLOCK_BYTES,
+    written: Callable[[Path, int], object] = lambda _path, _size: None,
 ) -> Converted:
     """Write a CSV file as Parquet.
 
@@ -140,6 +141,7 @@ def convert(
         load_id: Value of `_dlt_load_id`.
         keep_bad_rows: Whether to return bad rows instead of raising at the first.
         block_bytes: Size of the blocks in which the file is read.
+        written: Told how large the Parquet file is going to be, as it grows; may raise.
 
     Raises:
         BadCsv: If it is no CSV, or has a bad row.
@@ -149,7 +151,7 @@ def convert(
     while readings:
         try:
             tables = _read(open_csv, header, layout, readings[0], block_bytes)
-            return _write(target, layout, load_id, tables, Converted(target))
+            return _write(target, layout, load_id, tables, Converted(target), written)
         except pa.ArrowInvalid as error:  # its text holds values, so it goes no further
             if isinstance(error, _UnusualCsv):
                 break
@@ -159,7 +161,7 @@ def convert(
                 readings.pop(0)
     outcome = Converted(target)
     rows = _read_line_by_line(open_csv, header, layout, _Bad(name, outcome, keep=keep_bad_rows))
-    return _write(target, layout, load_id, rows, outcome)
+    return _write(target, layout, load_id, rows, outcome, written)
 
 
 def _write(
@@ -168,6 +170,7 @@ def _write(
     load_id: str,
     parts: Iterator[list[pa.Array]],
     outcome: Converted,
+    grows: Callable[[Path, int], object],
 ) -> Converted:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -175,8 +178,9 @@ def _write(
     deleted = layout.data_set.column_of("deleted")
     # it is read once and deleted: compressing it, or looking for repetition, would be time lost
     with (
+        target.open("wb") as sink,
         pq.ParquetWriter(
-            target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
+            sink, layout.schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -184,6 +188,7 @@ def _write(
         for arrays in parts:
             table = layout.tabulate(arrays, load_id)
             written.result()
+            grows(target, sink.tell() + table.nbytes)
             written = pool.submit(writer.write_table, table)
             outcome.rows += table.num_rows
             if deleted:

@@ -36,7 +36,7 @@ from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
 from .deduplicate import deduplicate
 from .dictionary import DataSet
-from .download import DOWNLOAD_ROUTE, Scratch, download_extract
+from .download import DOWNLOAD_ROUTE, Room, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
 from .settings import BadRows, Deletes
 from .table_layout import LOAD_ID, Layout, find_columns
@@ -70,6 +70,8 @@ class _File:
     converted: Converted
     header: list[str]
     seconds: float
+    older: int = 0
+    """Rows of which another file has a newer version."""
 
 
 @dataclass
@@ -114,22 +116,33 @@ class DataSetLoad:
             if progress is None:
                 yield self._declare()
             return
+        with self.context.scratch.room(self.data_set.table) as room:
+            with self.context.turns:
+                files = [self._fetch(extract, room) for extract in todo.extracts]
+                layout = self._layout([file.header for file in files])
+                self._remove_older(files, layout, room)
+            yield from self._hand_over(files, todo, layout, progress)
+
+    def _hand_over(
+        self, files: Sequence[_File], todo: Plan, layout: Layout, progress: Progress | None
+    ) -> Iterator[Any]:
         steps = user_steps(self.resource)
-        with self.context.turns:
-            files = [self._fetch(extract) for extract in todo.extracts]
-            layout = self._layout([file.header for file in files])
-            older = deduplicate(
-                [file.converted.path for file in files], layout, self.context.scratch.path("")
-            )
         if steps.is_limited:
             # what the limit cuts off is still to come: nothing is replaced, and nothing recorded
-            yield from self._hand_on_rows(
-                files, self._hints(layout, write_disposition(replaces=False))
-            )
+            hints = self._hints(layout, write_disposition(replaces=False))
+            yield from self._hand_on_rows(files, hints)
             return
         yield from self._hand_on(files, todo, layout, steps)
-        yield from map(past_steps, self._record(files, older, todo, progress))
+        yield from map(past_steps, self._record(files, todo, progress))
         self.state.update(_as_state(after(todo, progress)))
+
+    def _remove_older(self, files: Sequence[_File], layout: Layout, room: Room) -> None:
+        """Leave one row for each key in all files together."""
+        paths = [file.converted.path for file in files]
+        for file, older in zip(
+            files, deduplicate(paths, layout, self.context.scratch.path(""), room.hold), strict=True
+        ):
+            file.older = older
 
     def _declare(self) -> Any:
         """What makes the table where there is nothing to put into it yet."""
@@ -138,12 +151,12 @@ class DataSetLoad:
             dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
         )
 
-    def _fetch(self, extract: Extract) -> _File:
+    def _fetch(self, extract: Extract, room: Room) -> _File:
         """Download an extract and convert it; the download is gone afterwards."""
         began = time.monotonic()
         name = f"{self.data_set.table}, {extract.kind} of {extract.created:%Y-%m-%d %H:%M}"
         context = self.context
-        with download_extract(context.session, context.scratch, extract, name) as path:
+        with download_extract(context.session, room, extract) as path:
             archive = Archive(path, name, context.largest_csv_bytes)
             archive.check()
             header = read_header(archive.opened, name)
@@ -156,6 +169,7 @@ class DataSetLoad:
                 name=name,
                 load_id=self.load_id,
                 keep_bad_rows=context.bad_rows == "quarantine",
+                written=room.hold,
             )
         return _File(extract, converted, header, time.monotonic() - began)
 
@@ -242,18 +256,20 @@ class DataSetLoad:
                     yield dlt.mark.with_table_name(rows, self.data_set.table)
 
     def _record(
-        self, files: Sequence[_File], older: Sequence[int], todo: Plan, progress: Progress | None
+        self, files: Sequence[_File], todo: Plan, progress: Progress | None
     ) -> Iterator[Any]:
         has_deleted = self.data_set.column_of("deleted") is not None
-        for file, lost in zip(files, older, strict=True):
+        for file in files:
             is_full = file.extract.kind == "full"
             row = extract_loaded(
                 self.data_set.table,
                 file.extract,
                 file.converted,
-                lost,
+                file.older,
                 reason=todo.reason if is_full else "newer",
-                rows_inserted=file.converted.rows - lost if is_full and progress is None else None,
+                rows_inserted=file.converted.rows - file.older
+                if is_full and progress is None
+                else None,
                 rows_marked_deleted=file.converted.deleted if has_deleted else None,
                 seconds=round(file.seconds, 3),
                 gap=todo.gap,

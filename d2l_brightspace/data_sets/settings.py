@@ -24,8 +24,8 @@ class FileSettings(BaseConfiguration):
 
     temp_folder: str | None = None
     """Folder for downloads and for what is made of them; None for the system's."""
-    temp_gigabytes: float = 20.0
-    """Most that downloads may take there at one time."""
+    temp_gigabytes: float = 50.0
+    """Most that downloads and what is made of them may take there at one time."""
     max_csv_gigabytes: float = 100.0
     """Largest CSV that a zip may hold."""
     at_once: int = 4

@@ -113,6 +113,13 @@ class Extract:
     version: str
     path: Path
     is_ready: bool = True
+    announced: int | None = None
+    """Its size as the list has it, where that is not the truth."""
+
+    @property
+    def size(self) -> int:
+        """Its size as the list has it."""
+        return self.path.stat().st_size if self.announced is None else self.announced
 
     @property
     def identifier(self) -> str:

@@ -44,9 +44,7 @@ def test_a_foreign_column_never_replaces_a_documented_one(one):
     offer(one, b"user_id,UserId,USERNAME,UserName\r\nforged,7,forged,real\r\n")
     one.run()
     assert one.query("SELECT user_id, user_name FROM users") == [(7, "real")]
-    assert one.query("SELECT user_id_undeclared, username FROM users") == [
-        ("forged", "forged")
-    ]
+    assert one.query("SELECT user_id_undeclared, username FROM users") == [("forged", "forged")]
     assert one.extracts("unknown_columns", "data_set = 'users'") == [("user_id, USERNAME",)]
 
 

@@ -117,7 +117,7 @@ def _extract(call: Call, data_set: DataSet, extract: Extract) -> dict[str, objec
         "CreatedDate": _time(extract.created),
         "QueuedForProcessingDate": _time(extract.created),
         "DownloadLink": link if extract.is_ready else None,
-        "DownloadSize": extract.path.stat().st_size,
+        "DownloadSize": extract.size,
         "Version": extract.version,
     }
 
@@ -148,7 +148,7 @@ def _old_entry(call: Call, data_set: DataSet, extract: Extract) -> dict[str, obj
         "FullDataSet": is_full,
         "CreatedDate": _time(extract.created),
         "DownloadLink": f"{call.origin}{path}",
-        "DownloadSize": extract.path.stat().st_size,
+        "DownloadSize": extract.size,
         "Version": extract.version,
         "PreviousDataSets": None,
         "QueuedForProcessingDate": _time(extract.created),
