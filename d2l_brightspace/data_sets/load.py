@@ -213,6 +213,7 @@ class DataSetLoad:
             columns=layout.hints(drop_deleted=self.context.deletes == "drop"),
             primary_key=layout.key or None,
             write_disposition=disposition,
+            references=layout.references or None,  # type: ignore[arg-type]
         )
 
     def _hand_on(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import dlt
 from dlt.common.configuration import with_config
@@ -30,7 +31,7 @@ from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
-from .audit_tables import AUDIT_TABLES
+from .audit_tables import AUDIT_TABLES, CODES, CODES_HINTS, code_rows
 from .catalogue import LIST_ROUTE, Catalogue
 from .dictionary import DataSet, dictionary, table_name
 from .download import DOWNLOAD_ROUTE, Scratch
@@ -73,7 +74,7 @@ def brightspace_data_sets_source(
 
     Returns:
         Resources named as their tables, `other_data_sets` for those nobody documents,
-        `extracts_loaded`, `bad_rows` and `skipped_requests`.
+        `codes`, `extracts_loaded`, `bad_rows` and `skipped_requests`.
 
     Raises:
         ConfigurationError: If a setting cannot be right.
@@ -101,7 +102,7 @@ def brightspace_data_sets_source(
         wanted = [known.get(table) or DataSet(table) for table in tables]
         others = []
     resources = [_resource(context, data_set, named=data_sets is not None) for data_set in wanted]
-    return [*_audit_tables(), *resources, *others]
+    return [*_audit_tables(), _codes(), *resources, *others]
 
 
 @with_config(sections=("sources", SECTION))
@@ -142,6 +143,7 @@ def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltRes
         columns=layout.hints(drop_deleted=context.deletes == "drop"),
         primary_key=layout.key or None,
         write_disposition=write_disposition(replaces=False),
+        references=layout.references or None,  # type: ignore[arg-type]
     )
 
 
@@ -193,7 +195,7 @@ def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
 
 def _wanted(context: LoadContext) -> int:
     """How many data sets this run is about."""
-    selected = set(dlt.current.source().resources.selected) - set(_AUDIT_TABLES)
+    selected = set(dlt.current.source().resources.selected) - {*_AUDIT_TABLES, CODES}
     undocumented = context.catalogue.offers.keys() - dictionary().keys()
     if OTHER_DATA_SETS in selected:
         # all that the tenant offers, and of the documented ones those that were selected
@@ -225,6 +227,19 @@ def _audit_table(name: str, hints: dict[str, Any]) -> DltResource:
         yield dlt.mark.materialize_table_schema()
 
     return audit_table
+
+
+def _codes() -> DltResource:
+    @dlt.resource(name=CODES, **CODES_HINTS)
+    def meanings() -> Iterator[Any]:
+        rows = code_rows(dlt.current.source_schema().naming.normalize_identifier)
+        state = dlt.current.resource_state(CODES)
+        checksum = crc32(repr(rows).encode())
+        if state.get("checksum") != checksum:
+            yield rows
+            state["checksum"] = checksum
+
+    return meanings
 
 
 def _add_audit_tables(resource: DltResource) -> None:

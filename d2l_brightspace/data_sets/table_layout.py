@@ -14,13 +14,17 @@ from dlt.common.normalizers.utils import generate_dlt_ids
 
 from d2l_brightspace.dlt_compat.imports import DLT_ID
 
-from .dictionary import Column, DataSet
+from .dictionary import Column, DataSet, letters, references_of
 
 LOAD_ID = "_dlt_load_id"
 ROW_KEY = "row_key"
 """Stands in for a key that may hold nulls: its parts as one text."""
 APART = "_undeclared"
 """Appended to the name of a foreign column whose table column is taken by another."""
+
+PERSONAL = ("name", "contact", "identifier", "network", "free_text", "unclassified")
+"""Privacy classes that are marked as personal; a user id alone is a pseudonym, and what a
+pseudonym did names nobody. What nobody documents may name somebody."""
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "bigint": pa.int64(),
@@ -120,6 +124,16 @@ class Layout:
                 hints[name]["hard_delete"] = True
         return hints
 
+    @cached_property
+    def references(self) -> list[dict[str, Any]]:
+        """What other tables the rows belong to, as dlt takes it."""
+        found = references_of(self.data_set)
+        for reference in found:
+            reference["columns"] = [self.names[name] for name in reference["columns"]]
+            keys = reference["referenced_columns"]
+            reference["referenced_columns"] = [self.normalize(name) for name in keys]
+        return found
+
     def tabulate(self, arrays: Sequence[pa.Array], load_id: str) -> pa.Table:
         """Make a table of the values of `columns`.
 
@@ -166,11 +180,6 @@ def find_columns(header: Sequence[str], columns: Iterable[str]) -> dict[str, str
     return found
 
 
-def letters(name: str) -> str:
-    """A name by its letters and digits only; one of another alphabet as it is."""
-    return re.sub(r"[^a-z0-9]", "", name.lower()) if name.isascii() else name
-
-
 def _free_name(name: str, normalize: Callable[[str], str], taken: Iterable[str]) -> str:
     taken = set(taken)
     # dlt makes one and the same name of all names without a Latin letter
@@ -211,7 +220,10 @@ def _hint(column: Column, *, nullable: bool) -> dict[str, Any]:
     hint: dict[str, Any] = {
         "data_type": "text" if column.kind == "uuid" else column.kind,
         "nullable": nullable,
+        "x-privacy-class": column.privacy,
     }
+    if column.privacy in PERSONAL:
+        hint["x-annotation-pii"] = True
     if column.kind == "decimal":
         hint |= {"precision": column.precision, "scale": column.scale}
     return hint

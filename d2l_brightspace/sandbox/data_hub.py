@@ -80,13 +80,31 @@ class Shape:
 @lru_cache(maxsize=1)
 def shapes() -> dict[str, Shape]:
     """Every documented data set, and one that is the tenant's own."""
-    text = resources.files(__package__).joinpath("bds_columns.csv").read_text("utf-8")
-    known = {
-        name: Shape(name, tuple(_column(row) for row in rows))
-        for name, rows in groupby(csv.DictReader(text.splitlines()), lambda row: row["data_set"])
+    columns = {
+        name: tuple(_column(row) for row in rows)
+        for name, rows in groupby(_read("bds_columns.csv"), lambda row: row["data_set"])
     }
+    # of some data sets only the name is public: they have columns here that no tenant has
     own = (Column("EventId", "bigint", key=True), Column("Happened At", "nvarchar", "50"))
-    return {**known, UNDOCUMENTED: Shape(UNDOCUMENTED, own)}
+    names = [row["data_set"] for row in _read("bds_data_sets.csv")]
+    return {name: Shape(name, columns.get(name, own)) for name in [*names, UNDOCUMENTED]}
+
+
+@lru_cache(maxsize=1)
+def schema_ids() -> dict[str, str]:
+    """The ids that data sets have in every tenant, where they are public."""
+    return {row["data_set"]: row["schema_id"] for row in _read("bds_data_sets.csv")}
+
+
+@lru_cache(maxsize=1)
+def without_types() -> frozenset[str]:
+    """The data sets of which no columns are public."""
+    return frozenset(shapes()) - {row["data_set"] for row in _read("bds_columns.csv")}
+
+
+def _read(file: str) -> Iterator[dict[str, str]]:
+    text = resources.files(__package__).joinpath(file).read_text("utf-8")
+    return csv.DictReader(text.splitlines())
 
 
 def _column(row: dict[str, str]) -> Column:
@@ -145,7 +163,7 @@ class DataSet:
     @property
     def schema_id(self) -> str:
         """The data set's id."""
-        return str(uuid5(NAMESPACE_URL, self.shape.name))
+        return schema_ids().get(self.shape.name) or str(uuid5(NAMESPACE_URL, self.shape.name))
 
     def plugin_id(self, kind: Kind) -> str:
         """The id of its full or of its differential."""
@@ -290,7 +308,7 @@ _KINDS: tuple[Kind, ...] = ("Full", "Differential")
 
 def _new(shape: Shape, rows: int) -> DataSet:
     # without a key nobody could tell which row of a differential replaces which
-    has_key = shape.name != UNDOCUMENTED and any(column.key for column in shape.columns)
+    has_key = shape.name not in without_types() and any(one.key for one in shape.columns)
     return DataSet(
         shape,
         has_differential=has_key and shape.chance("differential") % 5 > 0,
