@@ -31,7 +31,7 @@ from d2l_brightspace.extract.batching import current_load_id
 
 from .archive import Archive
 from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded
-from .catalogue import Catalogue
+from .catalogue import Catalogue, Offer
 from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
 from .deduplicate import deduplicate
@@ -60,6 +60,16 @@ class LoadContext:
     full_every: timedelta | None = None
     largest_csv_bytes: float = float("inf")
     coverage: Coverage = field(default_factory=Coverage)
+    _claimed: set[str] = field(default_factory=set)
+    _claiming: threading.Lock = field(default_factory=threading.Lock)
+
+    def claim(self, table: str) -> bool:
+        """Whether a table is still to be loaded in this run; it is not, from now on."""
+        with self._claiming:
+            if table in self._claimed:
+                return False
+            self._claimed.add(table)
+            return True
 
 
 @dataclass
@@ -80,18 +90,23 @@ class DataSetLoad:
 
     Attributes:
         context: What it shares with the others.
-        data_set: What the dictionary knows of it.
+        offer: The data set as the tenant has it.
         state: Where its progress is kept; committed by dlt with the rows.
     """
 
     context: LoadContext
-    data_set: DataSet
+    offer: Offer
     state: MutableMapping[str, Any]
     resource: str = ""
     """Name of the resource that it is read by."""
-    documented: bool = True
-    """Whether the dictionary knows it, and a resource is named after it."""
+    alone: bool = True
+    """Whether the resource has no other table."""
     load_id: str = field(default_factory=lambda: current_load_id() or "none")
+
+    @property
+    def data_set(self) -> DataSet:
+        """What is known of it, with its table."""
+        return self.offer.data_set
 
     def items(self) -> Iterator[Any]:
         """Everything for dlt: the files of the table, and the rows of the audit tables.
@@ -101,9 +116,8 @@ class DataSetLoad:
         """
         _forget_scope(self.data_set.table)
         progress = progress_from(self.state)
-        offer = self.context.catalogue.offers[self.data_set.table]
         todo = plan(
-            self.context.catalogue.extracts(offer),
+            self.context.catalogue.extracts(self.offer),
             progress,
             self.context.full_every,
             mergeable=bool(self.data_set.keys),
@@ -135,6 +149,7 @@ class DataSetLoad:
         yield from self._hand_on(files, todo, layout, steps)
         yield from map(past_steps, self._record(files, todo, progress))
         self.state.update(_as_state(after(todo, progress)))
+        self.state.update(schema_id=self.offer.identity, name=self.offer.name)
 
     def _remove_older(self, files: Sequence[_File], layout: Layout, room: Room) -> None:
         """Leave one row for each key in all files together."""
@@ -148,7 +163,7 @@ class DataSetLoad:
         """What makes the table where there is nothing to put into it yet."""
         hints = self._hints(self._layout([]), write_disposition(replaces=False))
         return dlt.mark.with_hints(
-            dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
+            dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.alone
         )
 
     def _fetch(self, extract: Extract, room: Room) -> _File:
@@ -220,7 +235,7 @@ class DataSetLoad:
         self, files: Sequence[_File], todo: Plan, layout: Layout, steps: UserSteps
     ) -> Iterator[Any]:
         # one file that fills a new table needs no staging: it is there whole or not at all
-        straight = todo.reason == "first" and len(files) == 1 and self.documented
+        straight = todo.reason == "first" and len(files) == 1 and self.alone
         hints = self._hints(
             layout, "replace" if straight else write_disposition(replaces=todo.replaces)
         )
@@ -229,7 +244,7 @@ class DataSetLoad:
             return
         for file in files:
             path = file.converted.path
-            if self.documented:
+            if self.alone:
                 # dlt may ask for the next item before it has linked the file into its folder, so
                 # the file stays until the folder goes
                 yield dlt.mark.with_file_import(str(path), "parquet", file.converted.rows, hints)
@@ -245,13 +260,13 @@ class DataSetLoad:
         # past the steps: an empty table is made, and a replaced one emptied, whatever they do
         yield past_steps(
             dlt.mark.with_hints(
-                dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
+                dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.alone
             )
         )
         for file in files:
             for table in tables_of(file.converted.path, _DICTIONARIES_AT_ONCE):
                 rows = table.drop_columns(_OURS_ON_ROWS & set(table.column_names)).to_pylist()
-                if rows and self.documented:
+                if rows and self.alone:
                     yield rows
                 elif rows:
                     yield dlt.mark.with_table_name(rows, self.data_set.table)

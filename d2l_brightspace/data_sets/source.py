@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
 from .audit_tables import AUDIT_TABLES, CODES, CODES_HINTS, code_rows
-from .catalogue import LIST_ROUTE, Catalogue
-from .dictionary import DataSet, dictionary, table_name
+from .catalogue import LIST_ROUTE, Catalogue, Offer
+from .dictionary import DataSet, by_name, by_schema_id, dictionary, table_name
 from .download import DOWNLOAD_ROUTE, Scratch
+from .identity import LONGEST, RESERVED, Loaded
 from .load import DataSetLoad, LoadContext, write_disposition
 from .settings import SECTION, BadRows, Deletes, FileSettings, one_of
 from .table_layout import Layout
@@ -85,7 +86,7 @@ def brightspace_data_sets_source(
     session = configured_data_sets_session(host, credentials, lp_version)
     context = LoadContext(
         session,
-        Catalogue(session),
+        Catalogue(session, lambda: loaded_tables(dlt.current.source_state())),
         Scratch(files.temp_folder, files.temp_gigabytes * 1e9),
         threading.Semaphore(files.at_once),
         deletes,
@@ -93,13 +94,12 @@ def brightspace_data_sets_source(
         None if full_every_days is None else timedelta(days=full_every_days),
         files.max_csv_gigabytes * 1e9,
     )
-    known = dictionary()
     if data_sets is None:
-        wanted = list(known.values())
+        wanted = list(dictionary().values())
         others = [_other_data_sets(context)]
     else:
-        tables = dict.fromkeys(table_name(name) for name in data_sets)
-        wanted = [known.get(table) or DataSet(table) for table in tables]
+        named = {one.table: one for one in map(_named, data_sets)}
+        wanted = list(named.values())
         others = []
     resources = [_resource(context, data_set, named=data_sets is not None) for data_set in wanted]
     return [*_audit_tables(), _codes(), *resources, *others]
@@ -131,9 +131,9 @@ def _session(
 def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltResource:
     @dlt.resource(name=data_set.table, parallelized=True)
     def one_data_set() -> Iterator[Any]:
-        state = dlt.current.resource_state(data_set.table)
-        if data_set.table in context.catalogue.offers:
-            yield from _load(DataSetLoad(context, data_set, state, data_set.table))
+        offer = context.catalogue.find(data_set)
+        if offer:
+            yield from _load(context, offer, data_set.table)
         elif named:
             yield past_steps(_skip(context, data_set.table, _not_offered(data_set)))
 
@@ -150,31 +150,65 @@ def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltRes
 def _other_data_sets(context: LoadContext) -> DltResource:
     @dlt.resource(name=OTHER_DATA_SETS, parallelized=True)
     def other_data_sets() -> Iterator[Any]:
-        states = dlt.current.resource_state(OTHER_DATA_SETS)
-        for table, offer in context.catalogue.offers.items():
-            if table not in dictionary():
-                state = states.setdefault(table, {})
-                load = DataSetLoad(
-                    context, DataSet(offer.name), state, OTHER_DATA_SETS, documented=False
-                )
-                yield from _load(load)
+        for offer in context.catalogue.offers.values():
+            if not offer.documented:
+                yield from _load(context, offer, OTHER_DATA_SETS)
 
     _add_audit_tables(other_data_sets)
     return other_data_sets
 
 
-def _load(load: DataSetLoad) -> Iterator[Any]:
+def _load(context: LoadContext, offer: Offer, resource: str) -> Iterator[Any]:
+    if not context.claim(offer.table):
+        return  # by another of its names
+    alone = resource != OTHER_DATA_SETS
+    load = DataSetLoad(context, offer, _state_of(offer), resource, alone=alone)
     try:
         yield from load.items()
     except AuthenticationError:
         raise
     except BrightspaceError as error:
         # one data set less; the others, and what this one had before, stay good
-        yield past_steps(_skip(load.context, load.data_set.table, error))
+        yield past_steps(_skip(context, offer.table, error))
     except Exception as error:  # noqa: BLE001  # whatever is odd about one costs no other
-        yield past_steps(_skip(load.context, load.data_set.table, _unexpected(error)))
+        yield past_steps(_skip(context, offer.table, _unexpected(error)))
     else:
-        load.context.coverage.good()
+        context.coverage.good()
+
+
+def _state_of(offer: Offer) -> MutableMapping[str, Any]:
+    """Where the progress of a data set is kept."""
+    own = dlt.current.source_state().get("resources", {}).get(offer.table, {})
+    if offer.documented or "until" in own:
+        state: MutableMapping[str, Any] = dlt.current.resource_state(offer.table)
+        return state
+    others: MutableMapping[str, Any] = dlt.current.resource_state(OTHER_DATA_SETS)
+    found: MutableMapping[str, Any] = others.setdefault(offer.table, {})
+    return found
+
+
+def loaded_states(source_state: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The state of each data set that was loaded, by its table."""
+    resources = source_state.get("resources", {})
+    both = (*resources.get(OTHER_DATA_SETS, {}).items(), *resources.items())
+    return {table: one for table, one in both if "until" in one}
+
+
+def loaded_tables(source_state: Mapping[str, Any]) -> Loaded:
+    """What the state of the source tells of tables."""
+    loaded = loaded_states(source_state)
+    tables = {one["schema_id"]: table for table, one in loaded.items() if "schema_id" in one}
+    return Loaded(tables, frozenset(loaded) - frozenset(tables.values()))
+
+
+def _named(name: str) -> DataSet:
+    """What somebody means by a name, as far as that can be told without asking the tenant."""
+    found = by_schema_id(name) or by_name(name)
+    if found:
+        return found
+    table = table_name(name)[:LONGEST].strip("_")
+    is_free = bool(table) and table not in RESERVED
+    return DataSet(name, table_name=table if is_free else f"data_set_{crc32(name.encode()):08x}")
 
 
 def _unexpected(error: Exception) -> ProtocolError:
@@ -196,11 +230,16 @@ def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
 def _wanted(context: LoadContext) -> int:
     """How many data sets this run is about."""
     selected = set(dlt.current.source().resources.selected) - {*_AUDIT_TABLES, CODES}
-    undocumented = context.catalogue.offers.keys() - dictionary().keys()
-    if OTHER_DATA_SETS in selected:
-        # all that the tenant offers, and of the documented ones those that were selected
-        return len(undocumented) + len(selected & context.catalogue.offers.keys())
-    return len(selected)
+    if OTHER_DATA_SETS not in selected:
+        return len(selected)
+    # all that the tenant offers, and of the documented ones those that were selected
+    offers = context.catalogue.offers.values()
+    return sum(not one.documented or _resource_name(one) in selected for one in offers)
+
+
+def _resource_name(offer: Offer) -> str:
+    known = by_name(offer.data_set.name)
+    return known.table if known else offer.table
 
 
 def _not_offered(data_set: DataSet) -> NotFound:

@@ -159,11 +159,24 @@ class DataSet:
     """The rows of the newest full with the differentials after it."""
     published_on: int = 0
     """The day of the newest extract."""
+    shown_name: str = ""
+    """What the tenant's list calls it, where that is not the name of its shape."""
+    own_id: str = ""
+    """Its SchemaId, where that is not the public one."""
+    version: str = "9.8"
+    header: dict[str, str] = field(default_factory=dict)
+    """What files call columns that were renamed in them."""
+
+    @property
+    def name(self) -> str:
+        """What the tenant's list calls it."""
+        return self.shown_name or self.shape.name
 
     @property
     def schema_id(self) -> str:
         """The data set's id."""
-        return schema_ids().get(self.shape.name) or str(uuid5(NAMESPACE_URL, self.shape.name))
+        public = self.own_id or schema_ids().get(self.shape.name)
+        return public or str(uuid5(NAMESPACE_URL, self.shape.name))
 
     def plugin_id(self, kind: Kind) -> str:
         """The id of its full or of its differential."""
@@ -252,8 +265,32 @@ class DataHub:
     def make_fulls(self) -> None:
         """Make a full of every data set as it is now."""
         for data_set in self.data_sets.values():
-            self._publish(data_set, "Full", list(data_set.rows.values()))
-            data_set.published = dict(data_set.rows)
+            self._publish_full(data_set)
+
+    def _publish_full(self, data_set: DataSet) -> None:
+        self._publish(data_set, "Full", list(data_set.rows.values()))
+        data_set.published = dict(data_set.rows)
+
+    def offer_new(
+        self, name: str, shown_name: str = "", own_id: str = "", rows: int = 12
+    ) -> DataSet:
+        """Offer one more data set from now on.
+
+        Args:
+            name: Name of its shape.
+            shown_name: What the list calls it, and its name here; empty for that of its shape.
+            own_id: Its SchemaId; empty for the public one.
+            rows: Rows it has.
+        """
+        data_set = _new(shapes()[name], rows)
+        data_set.shown_name, data_set.own_id = shown_name, own_id
+        self.data_sets[shown_name or name] = data_set
+        self._publish_full(data_set)
+        return data_set
+
+    def retire(self, name: str) -> None:
+        """Offer a data set no more."""
+        del self.data_sets[name]
 
     def truth(self, name: str) -> list[dict[str, Value]]:
         """The rows of a table that holds everything that was published."""
@@ -283,14 +320,14 @@ class DataHub:
 
     def _publish(self, data_set: DataSet, kind: Kind, rows: list[Row]) -> None:
         created = self._now(kind)
-        name = f"{data_set.shape.name} {kind}"
         path = self.folder / f"{data_set.plugin_id(kind)}-{self.day}.zip"
         columns = data_set.columns(self.day)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(f"{name.replace(' ', '')}.csv", _csv(data_set.shape, columns, rows))
+            archive.writestr(f"{kind}.csv", _csv(data_set, columns, rows))
         data_set.published_on = self.day
         is_new = data_set.gets_new_column and self.day >= NEW_COLUMN_DAY
-        data_set.extracts.append(Extract(kind, created, "9.9" if is_new else "9.8", path))
+        version = "9.9" if is_new and data_set.version == "9.8" else data_set.version
+        data_set.extracts.append(Extract(kind, created, version, path))
 
     def _expire(self) -> None:
         oldest = self._now("Differential") - timedelta(days=RETENTION_DAYS)
@@ -373,10 +410,11 @@ def _other(column: Column, chance: int) -> Value:  # noqa: PLR0911  # by type
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _csv(shape: Shape, columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
+def _csv(data_set: DataSet, columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
+    shape = data_set.shape
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # quotes only where needed, CRLF: as the files of D2L are
-    writer.writerow([column.name for column in columns])
+    writer.writerow([data_set.header.get(column.name, column.name) for column in columns])
     writer.writerows(_cells(shape, columns, row) for row in rows)
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
