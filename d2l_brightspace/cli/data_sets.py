@@ -36,9 +36,13 @@ def list_data_sets(pipeline: str) -> None:
 
     from d2l_brightspace.data_sets.catalogue import Catalogue
     from d2l_brightspace.data_sets.listing import listing, megabytes, moment
-    from d2l_brightspace.data_sets.source import configured_data_sets_session
+    from d2l_brightspace.data_sets.settings import SECTION
+    from d2l_brightspace.data_sets.source import configured_data_sets_session, loaded_tables
 
-    found = listing(Catalogue(configured_data_sets_session()), dlt.pipeline(pipeline).state)
+    state = dlt.pipeline(pipeline).state
+    of_source = state.get("sources", {}).get(SECTION, {})
+    catalogue = Catalogue(configured_data_sets_session(), lambda: loaded_tables(of_source))
+    found = listing(catalogue, state)
     table = Table("table", "full", "MB", "differential", "MB", "kept", "version", "loaded up to")
     for one in found:
         newest = one.differential or one.full

@@ -124,7 +124,14 @@ class BrightspaceSession:
         return [row for row in rows if isinstance(row, dict)]
 
     def download(
-        self, link: str, target: Path, template: str, *, scope: str | None = None, size: int = 0
+        self,
+        link: str,
+        target: Path,
+        template: str,
+        *,
+        scope: str | None = None,
+        size: int = 0,
+        received: Callable[[int], object] | None = None,
     ) -> None:
         """Download a file of any size; a download that breaks off goes on where it was.
 
@@ -137,11 +144,13 @@ class BrightspaceSession:
             template: The path as error texts show it.
             scope: As in `get_json`.
             size: Bytes it should have, where that is known; the server's own word counts more.
+            received: Called before each write with the bytes that will be there; may raise.
 
         Raises:
             BrightspaceError: If the file cannot be had whole.
         """
-        self._downloads.fetch(link, target, Route(template, scope=scope), size=size)
+        route = Route(template, scope=scope)
+        self._downloads.fetch(link, target, route, size=size, received=received)
 
     def post_once(
         self,

@@ -14,6 +14,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -36,9 +38,9 @@ from d2l_brightspace.timestamps import utc_milliseconds
 from .archive import Archive
 from .csv_to_arrow import convert, read_header
 from .dictionary import DataSet, table_name
-from .download import Scratch
+from .download import Room, Scratch
 from .load import tables_of, write_disposition
-from .settings import SECTION, Workshop
+from .settings import SECTION, FileSettings
 from .source import configured_data_sets_session
 from .table_layout import Layout
 
@@ -47,7 +49,7 @@ CREATE_ROUTE = "lp/(version)/dataExport/create"
 JOB_ROUTE = "lp/(version)/dataExport/jobs/"
 DOWNLOAD_ROUTE = "lp/(version)/dataExport/download/"
 COMPLETE, FAILED = 2, {3: "failed", 4: "was deleted"}
-_LONGEST_REST = 60.0
+_LONGEST_DELAY = 60.0
 
 FilterValue = str | int | bool | datetime
 
@@ -71,7 +73,7 @@ def advanced_data_set(
         credentials: As in `brightspace_data_sets_source`, with the scopes `reporting:*:*`.
         table: Name of the table; None for the name in snake case.
         patience_seconds: How long to wait for the report.
-        sleep: Rests for so many seconds.
+        sleep: Waits for so many seconds.
 
     Returns:
         A resource that sends nothing before it is read.
@@ -83,29 +85,38 @@ def advanced_data_set(
     )
     def one_advanced_data_set() -> Iterator[Any]:
         session = configured_data_sets_session(**_given(host, credentials))
-        workshop: Workshop = resolve_in(SECTION, Workshop())
-        job = _ordered(session, name, filters or {})
+        files: FileSettings = resolve_in(SECTION, FileSettings())
+        job = _order(session, name, filters or {})
         _await(session, job, patience_seconds, sleep)
-        scratch = Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9)
-        with scratch.room_for(0, name) as path:
-            session.download(
-                DOWNLOAD_ROUTE + job,
-                path,
-                DOWNLOAD_ROUTE + "(exportJobId)",
-                scope="reporting:job:download",
-            )
-            archive = Archive(path, name, workshop.max_csv_gigabytes * 1e9)
-            archive.check()
-            normalize = dlt.current.source_schema().naming.normalize_identifier
-            header = tuple(read_header(archive.opened, name))
-            layout = Layout(DataSet(name), normalize, header)
-            target = scratch.path(".parquet")
-            load_id = current_load_id() or "none"
-            convert(archive.opened, target, layout, name=name, load_id=load_id)
-        yield from tables_of(target)
-        target.unlink()
+        scratch = Scratch(files.temp_folder, files.temp_gigabytes * 1e9)
+        with scratch.room(name) as room:
+            target = _fetch(session, job, name, room, files.max_csv_gigabytes * 1e9)
+            yield from tables_of(target)
+            room.delete(target)
 
     return one_advanced_data_set
+
+
+def _fetch(
+    session: BrightspaceSession, job: str, name: str, room: Room, largest_csv_bytes: float
+) -> Path:
+    """Download the report and convert it."""
+    path, target = room.scratch.path(".zip"), room.scratch.path(".parquet")
+    session.download(
+        DOWNLOAD_ROUTE + job,
+        path,
+        DOWNLOAD_ROUTE + "(exportJobId)",
+        scope="reporting:job:download",
+        received=partial(room.hold, path),
+    )
+    archive = Archive(path, name, largest_csv_bytes)
+    archive.check()
+    normalize = dlt.current.source_schema().naming.normalize_identifier
+    layout = Layout(DataSet(name), normalize, tuple(read_header(archive.opened, name)))
+    load_id = current_load_id() or "none"
+    convert(archive.opened, target, layout, name=name, load_id=load_id, written=room.hold)
+    room.delete(path)
+    return target
 
 
 def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def _given(host: str | None, credentials: BrightspaceCredentials | None) -> dict
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _ordered(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
+def _order(session: BrightspaceSession, name: str, filters: Mapping[str, FilterValue]) -> str:
     """Order the report; gives the id of the job."""
     where = RequestContext(LIST_ROUTE)
     answer = session.get_json(LIST_ROUTE, scope="reporting:dataset:list")
@@ -150,7 +161,7 @@ def _field(block: Any, name: str, where: RequestContext) -> Any:
 def _await(
     session: BrightspaceSession, job: str, patience: float, sleep: Callable[[float], None]
 ) -> None:
-    rest, rested = 1.0, 0.0
+    delay, waited = 1.0, 0.0
     where = RequestContext(JOB_ROUTE + "(exportJobId)")
     while True:
         answer = session.get_json(JOB_ROUTE + job, scope="reporting:job:fetch")
@@ -159,15 +170,15 @@ def _await(
             return
         if status in FAILED:
             raise ProtocolError(f"Data Hub says that the report {FAILED[status]}", where)
-        if rested >= patience:
+        if waited >= patience:
             raise ServiceUnavailable(
-                f"The report is not ready after {rested:.0f} s; run again later, or raise "
+                f"The report is not ready after {waited:.0f} s; run again later, or raise "
                 "`patience_seconds`",
                 where,
             )
-        sleep(rest)
-        rested += rest
-        rest = min(rest * 2, _LONGEST_REST)
+        sleep(delay)
+        waited += delay
+        delay = min(delay * 2, _LONGEST_DELAY)
 
 
 def _text(value: FilterValue) -> str:

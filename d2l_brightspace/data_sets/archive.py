@@ -5,6 +5,7 @@ Nothing is ever extracted to disk; the one member is read as a stream, whatever 
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ LARGEST_RATIO = 250
 """Real data sets shrink to a fifth or a twentieth; deflate cannot do more than 1032."""
 _SMALL_BYTES = 50 * 1024 * 1024
 _ENCRYPTED = 0x1
+_LARGEST_DIRECTORY = 1024 * 1024
+_END = struct.Struct("<4s4H2LH")
+_END_MARK = b"PK\x05\x06"
+_END_64_MARK = b"PK\x06\x06"
+_DIRECTORY_SIZE_64 = struct.Struct("<40xQ")
 
 
 class BadArchive(ProtocolError):
@@ -39,6 +45,12 @@ class Archive:
     name: str
     largest_bytes: float
 
+    def _check_directory(self) -> None:
+        # zipfile reads the whole list of files: 500 000 of them take seconds and 500 MB
+        size = _directory_size(self.path)
+        if size > _LARGEST_DIRECTORY:
+            raise self._refused("holds a list of files of many MB where there should be one CSV")
+
     @contextmanager
     def _opened(self) -> Iterator[zipfile.ZipFile]:
         try:
@@ -57,6 +69,7 @@ class Archive:
         Raises:
             BadArchive: If there is not exactly one, or if it would do harm.
         """
+        self._check_directory()
         with self._opened() as archive:
             members = archive.infolist()
         if len(members) != 1:
@@ -93,6 +106,22 @@ class Archive:
 
 def _is_plain_name(name: str) -> bool:
     return bool(name) and not any(mark in name for mark in ("/", "\\", ":", "\0"))
+
+
+def _directory_size(path: Path) -> int:
+    """Bytes of a zip's list of files, by the records at its end (APPNOTE 4.3.14 and 4.3.16)."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 128 * 1024))
+        tail = file.read()
+    sizes = [0]
+    place = tail.rfind(_END_MARK)
+    if 0 <= place <= len(tail) - _END.size:
+        size = _END.unpack_from(tail, place)[5]
+        sizes.append(0 if size == 0xFFFFFFFF else size)
+    place = tail.rfind(_END_64_MARK)
+    if 0 <= place <= len(tail) - _DIRECTORY_SIZE_64.size:
+        sizes += _DIRECTORY_SIZE_64.unpack_from(tail, place)
+    return max(sizes)
 
 
 def _starts_as_zip(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timezone
 from typing import Any
 
@@ -11,6 +11,7 @@ from dlt.common.json import json
 from d2l_brightspace.endpoints.columns import count, flag, identifier, personal, text, timestamp
 
 from .csv_to_arrow import BadRow, Converted
+from .dictionary import codes, table_name
 from .planning import Extract
 
 EXTRACTS_LOADED = "extracts_loaded"
@@ -27,7 +28,7 @@ _EXTRACT = {
     "created": timestamp("When Data Hub made the extract (UTC).", required=True),
 }
 
-LEDGERS: dict[str, dict[str, Any]] = {
+AUDIT_TABLES: dict[str, dict[str, Any]] = {
     EXTRACTS_LOADED: {
         "write_disposition": "merge",
         "primary_key": [*_EXTRACT],
@@ -62,6 +63,36 @@ LEDGERS: dict[str, dict[str, Any]] = {
     },
 }
 """dlt's hints of the two tables."""
+
+
+CODES = "codes"
+CODES_HINTS: dict[str, Any] = {
+    "write_disposition": "merge",
+    "primary_key": ["data_set", "column", "code"],
+    "columns": {
+        "data_set": text("Table of the data set.", required=True),
+        "column": text("Column of the table.", required=True),
+        "code": text("What the column holds; cast a number to text to compare.", required=True),
+        "meaning": text("What it means; null where the code speaks for itself."),
+    },
+}
+
+
+def code_rows(normalize: Callable[[str], str]) -> list[dict[str, Any]]:
+    """Rows of `codes`: what D2L documents of the codes in the tables.
+
+    Args:
+        normalize: Column name in the CSV to column name in the table.
+    """
+    return [
+        {
+            "data_set": table_name(one.data_set),
+            "column": normalize(one.column),
+            "code": one.code,
+            "meaning": one.meaning or None,
+        }
+        for one in codes()
+    ]
 
 
 def extract_loaded(

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, cast
@@ -34,7 +34,8 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.client.session import BrightspaceSession
 
-from .dictionary import table_name
+from .dictionary import DataSet, letters
+from .identity import Loaded, assign, identity_of
 from .planning import Extract, ExtractKind
 
 LIST_ROUTE = "lp/(version)/datasets/bds"
@@ -55,13 +56,27 @@ class Offer:
     has_differential: bool = False
     extracts: tuple[Extract, ...] = field(default=(), repr=False)
     """Known from the list itself where the older routes are spoken."""
-    rival: str = ""
-    """Another data set that would have the same table."""
+    problem: str = ""
+    """Why it cannot be loaded."""
+    data_set: DataSet = field(default=DataSet(""))
+    """What is known of it, with its table."""
+    documented: bool = False
+    """Whether the dictionary knows it."""
+
+    @property
+    def identity(self) -> str:
+        """What names it for good."""
+        return identity_of(self.schema_id, self.name)
 
     @property
     def table(self) -> str:
         """Name of its table."""
-        return table_name(self.name)
+        return self.data_set.table
+
+    def answers_to(self, name: str) -> bool:
+        """Whether somebody may mean it by a name: its own, a former one, its table, its id."""
+        names = (self.name, self.data_set.name, *self.data_set.aliases, self.table)
+        return name.lower() == self.schema_id or letters(name) in map(letters, names)
 
 
 class Catalogue:
@@ -69,10 +84,12 @@ class Catalogue:
 
     Args:
         session: Talks to the tenant.
+        loaded: Gives what the working folder knows of tables.
     """
 
-    def __init__(self, session: BrightspaceSession) -> None:
+    def __init__(self, session: BrightspaceSession, loaded: Callable[[], Loaded] = Loaded) -> None:
         self._session = session
+        self._loaded = loaded
         self._lock = threading.Lock()
         self._offers: Mapping[str, Offer] | None = None
 
@@ -85,21 +102,25 @@ class Catalogue:
         """
         with self._lock:
             if self._offers is None:
-                self._offers = _by_table(self._read())
+                self._offers = _by_table(self._read(), self._loaded())
             return self._offers
+
+    def find(self, data_set: DataSet) -> Offer | None:
+        """The data set that somebody means, by whatever name; None if it is not on offer."""
+        offers = self.offers.values()
+        for one in offers:
+            if one.documented and one.data_set.name == data_set.name:
+                return one
+        return next((one for one in offers if one.answers_to(data_set.name)), None)
 
     def extracts(self, offer: Offer) -> list[Extract]:
         """All extracts of a data set, in no order.
 
         Raises:
-            BrightspaceError: If the list cannot be read, or another data set wants its table.
+            BrightspaceError: If the list cannot be read, or the data set is broken.
         """
-        if offer.rival:
-            raise ProtocolError(
-                f"The tenant has two data sets, {offer.name!r} and {offer.rival!r}, that would be "
-                f"the table `{offer.table}`; neither is loaded",
-                RequestContext(LIST_ROUTE),
-            )
+        if offer.problem:
+            raise ProtocolError(offer.problem, RequestContext(LIST_ROUTE))
         if offer.schema_id is None:
             return list(offer.extracts)
         path = EXTRACTS_ROUTE.format(schema_id=offer.schema_id)
@@ -131,21 +152,24 @@ class Catalogue:
         raise ProtocolError(f"More than {_PAGES} pages", RequestContext(OLD_LIST_ROUTE))
 
 
-def _by_table(offers: Iterable[Offer]) -> dict[str, Offer]:
-    found: dict[str, Offer] = {}
-    for offer in offers:
-        before = found.get(offer.table)
-        found[offer.table] = replace(before, rival=offer.name) if before else offer
-    return found
+def _by_table(offers: Iterable[Offer], loaded: Loaded) -> dict[str, Offer]:
+    by_identity = {offer.identity: offer for offer in offers}
+    assigned = assign(((key, one.name) for key, one in by_identity.items()), loaded)
+    return {
+        data_set.table: replace(by_identity[identity], data_set=data_set, documented=documented)
+        for identity, (data_set, documented) in assigned.items()
+    }
 
 
 def _offer(row: dict[str, Any]) -> Offer:
     full, differential = row.get("Full"), row.get("Differential")
     known = full or differential
     name = _name(known.get("Name")) if isinstance(known, dict) else ""
-    if not name or not row.get("SchemaId"):
-        raise ProtocolError("A data set has no name or no SchemaId", RequestContext(LIST_ROUTE))
-    return Offer(name, str(row["SchemaId"]), differential is not None)
+    schema_id = str(row.get("SchemaId") or "").lower() or None
+    problem = ""
+    if not name or not schema_id:
+        problem = "The tenant's list has a data set without a name or a SchemaId"
+    return Offer(name or schema_id or "", schema_id, differential is not None, problem=problem)
 
 
 def _old_offers(entries: Iterable[dict[str, Any]]) -> Iterator[Offer]:

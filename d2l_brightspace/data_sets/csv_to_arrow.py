@@ -8,10 +8,12 @@ aside. Values that the reference documents (section 7.3): UTF-8 with BOM, empty 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -27,13 +29,18 @@ import pyarrow as pa
 from d2l_brightspace.client.errors import ProtocolError
 
 from .dictionary import Column
-from .table_layout import Layout, arrow_type
+from .table_layout import Layout, arrow_type, find_columns
 
 BLOCK_BYTES = 4 * 1024 * 1024
-LARGEST_ROW_BYTES = 256 * 1024 * 1024
+LARGEST_ROW_BYTES = 16 * 1024 * 1024
 """A row must fit into a block; blocks grow up to this where one does not."""
+LONGEST_HEADER_BYTES = 1024 * 1024
+MOST_COLUMNS = 1500
+"""The widest data set has 38; Postgres can have 1600."""
 ROWS_AT_ONCE = 10_000
 _PIECE_BYTES = 256 * 1024
+_SHOWN = 100
+"""Letters of a foreign name that a message shows."""
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens the CSV at its beginning; a file may be read more than once."""
@@ -68,22 +75,49 @@ class Converted:
 
 
 def read_header(open_csv: Open, name: str) -> list[str]:
-    """The column names of a file.
+    """The column names of a file; a column without one is called by its place.
 
     Raises:
-        BadCsv: If there is none, or if two columns have one name.
+        BadCsv: If there is none, if two columns have one name, or if it is absurdly long.
     """
-    with open_csv() as raw, _text(raw) as text:
-        try:
-            header = next(csv.reader(text, strict=True), [])
-        except (csv.Error, UnicodeError):
-            header = []
+    with open_csv() as raw:
+        line = _header_line(raw, name)
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in line:
+        raise BadCsv(f"{name}: it is no UTF-8 (UTF-16?); nothing was loaded")
+    try:
+        header = next(csv.reader([line.decode("utf-8-sig")], strict=True), [])
+    except (csv.Error, UnicodeError):
+        header = []
     if not any(header):
         raise BadCsv(f"{name}: there is no header, so this is no data set; nothing was loaded")
-    twice = sorted({one for one in header if header.count(one) > 1})
-    if twice:
-        raise BadCsv(f"{name}: two columns are called {twice[0]!r}; nothing was loaded")
-    return header
+    if len(header) > MOST_COLUMNS:
+        raise BadCsv(
+            f"{name}: the header has {len(header)} columns, more than {MOST_COLUMNS}; nothing was "
+            "loaded"
+        )
+    names = [cell or f"column_{place}" for place, cell in enumerate(header, 1)]
+    name_twice, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        shown = name_twice[:_SHOWN]
+        raise BadCsv(f"{name}: two columns are called {shown!r}; nothing was loaded")
+    return names
+
+
+def _header_line(raw: BinaryIO, name: str) -> bytes:
+    pieces: list[bytes] = []
+    left, quotes = LONGEST_HEADER_BYTES, 0
+    while piece := raw.readline(left + 1):
+        pieces.append(piece)
+        left -= len(piece)
+        quotes += piece.count(b'"')
+        if left < 0:
+            raise BadCsv(
+                f"{name}: the header is longer than {LONGEST_HEADER_BYTES / 1e6:.0f} MB, so this "
+                "is no data set; nothing was loaded"
+            )
+        if quotes % 2 == 0:
+            break
+    return b"".join(pieces).rstrip(b"\r\n")
 
 
 def convert(
@@ -95,6 +129,7 @@ def convert(
     load_id: str,
     keep_bad_rows: bool = False,
     block_bytes: int = BLOCK_BYTES,
+    written: Callable[[Path, int], object] = lambda _path, _size: None,
 ) -> Converted:
     """Write a CSV file as Parquet.
 
@@ -106,6 +141,7 @@ def convert(
         load_id: Value of `_dlt_load_id`.
         keep_bad_rows: Whether to return bad rows instead of raising at the first.
         block_bytes: Size of the blocks in which the file is read.
+        written: Told how large the Parquet file is going to be, as it grows; may raise.
 
     Raises:
         BadCsv: If it is no CSV, or has a bad row.
@@ -115,15 +151,17 @@ def convert(
     while readings:
         try:
             tables = _read(open_csv, header, layout, readings[0], block_bytes)
-            return _write(target, layout, load_id, tables, Converted(target))
+            return _write(target, layout, load_id, tables, Converted(target), written)
         except pa.ArrowInvalid as error:  # its text holds values, so it goes no further
+            if isinstance(error, _UnusualCsv):
+                break
             if "straddl" in str(error) and block_bytes < LARGEST_ROW_BYTES:
                 block_bytes *= 4
             else:
                 readings.pop(0)
     outcome = Converted(target)
     rows = _read_line_by_line(open_csv, header, layout, _Bad(name, outcome, keep=keep_bad_rows))
-    return _write(target, layout, load_id, rows, outcome)
+    return _write(target, layout, load_id, rows, outcome, written)
 
 
 def _write(
@@ -132,6 +170,7 @@ def _write(
     load_id: str,
     parts: Iterator[list[pa.Array]],
     outcome: Converted,
+    grows: Callable[[Path, int], object],
 ) -> Converted:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -139,8 +178,9 @@ def _write(
     deleted = layout.data_set.column_of("deleted")
     # it is read once and deleted: compressing it, or looking for repetition, would be time lost
     with (
+        target.open("wb") as sink,
         pq.ParquetWriter(
-            target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
+            sink, layout.schema, compression="none", use_dictionary=False, write_statistics=False
         ) as writer,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -148,10 +188,11 @@ def _write(
         for arrays in parts:
             table = layout.tabulate(arrays, load_id)
             written.result()
+            grows(target, sink.tell() + table.nbytes)
             written = pool.submit(writer.write_table, table)
             outcome.rows += table.num_rows
             if deleted:
-                outcome.deleted += pc.sum(table[layout.normalize(deleted.name)]).as_py() or 0
+                outcome.deleted += pc.sum(table[layout.names[deleted.name]]).as_py() or 0
         written.result()
     outcome.rows_in_file = outcome.rows + len(outcome.bad)
     return outcome
@@ -183,18 +224,23 @@ _READINGS = (
 )
 
 
+class _UnusualCsv(pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow has no types
+    """A file that has to be read line by line."""
+
+
 class _Guarded(io.RawIOBase):
     """A stream that pyarrow (26.0) reads rightly where it would lose or swallow something.
 
     Where a block ends with a carriage return, pyarrow drops the line feed that begins the next,
     also within quotes; so no block ends so. A quote that is never closed it takes for a long text;
-    so quotes are counted.
+    so quotes are counted. And it loads a NUL, which Postgres refuses with all rows of the run.
     """
 
     def __init__(self, raw: BinaryIO) -> None:
         self._raw = raw
         self._held = b""
         self.quotes = 0
+        self.has_nul = False
 
     def readable(self) -> bool:
         return True
@@ -210,6 +256,7 @@ class _Guarded(io.RawIOBase):
         if len(data) > 1 and data.endswith(b"\r"):
             data, self._held = data[:-1], b"\r"
         self.quotes += data.count(b'"')
+        self.has_nul = self.has_nul or b"\0" in data
         return data
 
 
@@ -227,7 +274,10 @@ def _read(
         guarded = _Guarded(raw)
         reader = arrow_csv.open_csv(
             guarded,
-            read_options=arrow_csv.ReadOptions(block_size=block_bytes),
+            # by our names, as its own check of them is what a cell without a name would fail
+            read_options=arrow_csv.ReadOptions(
+                block_size=block_bytes, column_names=list(header), skip_rows_after_names=1
+            ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=types,
@@ -240,6 +290,8 @@ def _read(
             ),
         )
         for batch in reader:
+            if guarded.has_nul:
+                raise _UnusualCsv("a NUL")
             yield [
                 times.finish(array) if column.kind == "timestamp" else array
                 for array, column in zip(batch.columns, layout.columns, strict=True)
@@ -249,9 +301,9 @@ def _read(
 
 
 def _names_in_file(header: Sequence[str], layout: Layout) -> list[str]:
-    """What the file calls the columns of the table; by the dictionary's name where it has none."""
-    found = {name.casefold(): name for name in header}
-    return [found.get(column.name.casefold(), column.name) for column in layout.columns]
+    """What the file calls the columns of the table; a name no file has for one it lacks."""
+    found = find_columns(header, [column.name for column in layout.columns])
+    return [found.get(column.name, f"\0{column.name}") for column in layout.columns]
 
 
 # --- line by line ---------------------------------------------------------------------------------
@@ -315,8 +367,8 @@ def _good_rows(
 
 def _rows(open_csv: Open, bad: _Bad) -> Iterator[tuple[int, list[str], str]]:
     """The rows below the header: line, cells and what is wrong with it as a whole."""
-    csv.field_size_limit(sys.maxsize)
-    with open_csv() as raw, _text(raw) as text:
+    csv.field_size_limit(max(LARGEST_ROW_BYTES, csv.field_size_limit()))
+    with open_csv() as raw, _text(_WithoutLongLines(raw, bad)) as text:
         reader = csv.reader(text, strict=True)
         next(reader)
         while True:
@@ -328,10 +380,38 @@ def _rows(open_csv: Open, bad: _Bad) -> Iterator[tuple[int, list[str], str]]:
             except csv.Error as error:
                 if "end of data" in str(error):
                     raise bad.fatal(line, "a quote is opened here and never closed") from None
+                if "field larger" in str(error):
+                    raise bad.fatal(line, _TOO_LARGE) from None
                 yield line, [], "its quotes are wrong"
                 continue
             if cells:  # an empty line is no row
                 yield line, cells, ""
+
+
+_TOO_LARGE = f"a cell is larger than {LARGEST_ROW_BYTES / 1e6:.0f} MB"
+
+
+class _WithoutLongLines(io.RawIOBase):
+    """A stream that ends with an error where a line would fill the memory."""
+
+    def __init__(self, raw: BinaryIO, bad: _Bad) -> None:
+        self._raw = raw
+        self._bad = bad
+        self._unbroken = 0
+        self._lines = 1
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._raw.read(len(buffer))
+        last = data.rfind(b"\n")
+        self._lines += data.count(b"\n")
+        self._unbroken = self._unbroken + len(data) if last < 0 else len(data) - last
+        if self._unbroken > LARGEST_ROW_BYTES:
+            raise self._bad.fatal(self._lines, _TOO_LARGE)
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def _value(column: Column, text: str) -> Any:
@@ -341,6 +421,8 @@ def _value(column: Column, text: str) -> Any:
         return None
     try:
         return _PARSERS[column.kind](text) if column.kind != "decimal" else _decimal(column, text)
+    except _NulError:
+        raise ValueError("it holds a NUL character, which databases refuse") from None
     except (ValueError, InvalidOperation):
         raise ValueError(f"it is no {column.kind}") from None
 
@@ -373,7 +455,13 @@ def _time(text: str) -> datetime:
     return cast("datetime", parsed).replace(tzinfo=timezone.utc)
 
 
+class _NulError(ValueError):
+    """A text holds a NUL."""
+
+
 def _words(text: str) -> str:
+    if "\0" in text:
+        raise _NulError
     if any("\udc80" <= letter <= "\udcff" for letter in text):
         raise ValueError
     return text
@@ -390,6 +478,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def _text(raw: BinaryIO) -> io.TextIOWrapper:
+def _text(raw: io.RawIOBase) -> io.TextIOWrapper:
     # bytes that are no UTF-8 become lone surrogates, which `_words` refuses
-    return io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    buffered = io.BufferedReader(raw, _PIECE_BYTES)
+    return io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")

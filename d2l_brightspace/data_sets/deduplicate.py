@@ -7,7 +7,7 @@ comparing on the Parquet files, with a bound on its memory, so that a table of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,13 +19,19 @@ MEMORY = "256MB"
 ROWS_AT_ONCE = 50_000
 
 
-def keep_newest(files: Sequence[Path], layout: Layout, scratch: Path) -> list[int]:
+def deduplicate(
+    files: Sequence[Path],
+    layout: Layout,
+    scratch: Path,
+    written: Callable[[Path, int], object] = lambda _path, _size: None,
+) -> list[int]:
     """Remove older versions of rows from Parquet files, in place.
 
     Args:
         files: The extracts, oldest first.
         layout: Their columns.
         scratch: Folder for what does not fit into memory.
+        written: Told of each file that is written anew, and its size.
 
     Returns:
         How many rows each file lost.
@@ -41,7 +47,12 @@ def keep_newest(files: Sequence[Path], layout: Layout, scratch: Path) -> list[in
         lost = _find_older_rows(connection, files, layout)
         for number, path in enumerate(files):
             if lost[number]:
-                _rewrite(connection, number, path, layout)
+                twin = path.with_suffix(".newest")
+                written(twin, path.stat().st_size)
+                _rewrite(connection, number, path, twin, layout)
+                written(path, twin.stat().st_size)
+                twin.replace(path)
+                written(twin, 0)
     return lost
 
 
@@ -76,13 +87,12 @@ def _find_older_rows(
 
 
 def _rewrite(
-    connection: duckdb.DuckDBPyConnection, number: int, path: Path, layout: Layout
+    connection: duckdb.DuckDBPyConnection, number: int, path: Path, target: Path, layout: Layout
 ) -> None:
     kept = connection.sql(
         f"SELECT * EXCLUDE (file_row_number) FROM {_parquet(path)} ANTI JOIN "
         f"(SELECT file_row_number FROM older WHERE file = {number}) USING (file_row_number)"
     )
-    target = path.with_suffix(".newest")
     with pq.ParquetWriter(
         target, layout.schema, compression="none", use_dictionary=False, write_statistics=False
     ) as writer:
@@ -93,7 +103,6 @@ def _rewrite(
                 for column, field in zip(batch.columns, layout.schema, strict=True)
             ]
             writer.write_batch(batch.from_arrays(arrays, schema=layout.schema))
-    target.replace(path)
 
 
 def _parquet(path: Path) -> str:

@@ -28,13 +28,14 @@ class Scratch:
 
     Args:
         parent: Folder in which to make it; None for the system's.
-        largest_bytes: Most bytes of downloads that may lie there at one time.
+        largest_bytes: Most bytes that may lie there at one time.
     """
 
     def __init__(self, parent: str | None, largest_bytes: float) -> None:
         self._parent = parent
         self._largest = largest_bytes
-        self._used = 0
+        self._held: dict[Room, int] = {}
+        self._waiting: set[Room] = set()
         self._changed = threading.Condition()
         self._numbers = count()
         self._folder: Path | None = None
@@ -49,29 +50,50 @@ class Scratch:
             return self._folder / f"{next(self._numbers)}{suffix}"
 
     @contextmanager
-    def room_for(self, size: int, name: str) -> Iterator[Path]:
-        """Wait until there is room for a download; its file is deleted afterwards.
+    def room(self, name: str) -> Iterator[Room]:
+        """Room for the files of one data set; what it still holds is free again afterwards."""
+        room = Room(self, name)
+        try:
+            yield room
+        finally:
+            self.hold(room, 0)
+
+    def hold(self, room: Room, size: int) -> None:
+        """Wait until the files of a data set may have so many bytes in all.
 
         Raises:
-            ConfigurationError: If there can never be.
+            ConfigurationError: If they never may.
         """
         if size > self._largest:
-            raise ConfigurationError(
-                f"{name} has {size / 1e9:.1f} GB, more than the {self._largest / 1e9:g} GB that "
-                "`temp_gigabytes` allows for downloads; raise it, or point `temp_folder` to a "
-                "larger disk"
-            )
+            raise self._too_small(room.name, "takes")
         with self._changed:
-            self._changed.wait_for(lambda: self._used + size <= self._largest)
-            self._used += size
-        path = self.path(".zip")
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-            with self._changed:
-                self._used -= size
-                self._changed.notify_all()
+            self._waiting.add(room)
+            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: self._fits(room, size) or self._is_stuck())
+                if not self._fits(room, size):
+                    raise self._too_small(room.name, "and what is loaded beside it take")
+            finally:
+                self._waiting.discard(room)
+            self._held[room] = size
+            if not size:
+                del self._held[room]
+            self._changed.notify_all()
+
+    def _fits(self, room: Room, size: int) -> bool:
+        mine = self._held.get(room, 0)
+        return size <= mine or sum(self._held.values()) - mine + size <= self._largest
+
+    def _is_stuck(self) -> bool:
+        """Whether everybody who could give room back waits for some."""
+        return self._held.keys() <= self._waiting
+
+    def _too_small(self, name: str, takes: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{name} {takes} more than the {self._largest / 1e9:g} GB that `temp_gigabytes` allows "
+            "for downloads and what is made of them; raise it, or point `temp_folder` to a larger "
+            "disk"
+        )
 
 
 def _new_folder(parent: str | None) -> tuple[Path, FileLock]:
@@ -99,17 +121,57 @@ _LOCK = ".lock"
 _SETTLED_SECONDS = 60
 
 
+class Room:
+    """How much of a folder the files of one data set take.
+
+    Args:
+        scratch: The folder.
+        name: What error texts call the data set.
+    """
+
+    def __init__(self, scratch: Scratch, name: str) -> None:
+        self.scratch = scratch
+        self.name = name
+        self._files: dict[Path, int] = {}
+
+    def hold(self, path: Path, size: int) -> None:
+        """Wait until a file may have so many bytes.
+
+        Raises:
+            ConfigurationError: If it never may.
+        """
+        if size == self._files.get(path):
+            return
+        total = sum(self._files.values()) - self._files.get(path, 0) + size
+        self.scratch.hold(self, total)
+        self._files[path] = size
+
+    def delete(self, path: Path) -> None:
+        """Delete a file and give its room back."""
+        path.unlink(missing_ok=True)
+        self._files.pop(path, None)
+        self.scratch.hold(self, sum(self._files.values()))
+
+
 @contextmanager
-def downloaded(
-    session: BrightspaceSession, scratch: Scratch, extract: Extract, name: str
-) -> Iterator[Path]:
+def download_extract(session: BrightspaceSession, room: Room, extract: Extract) -> Iterator[Path]:
     """An extract as a file, for as long as the block lasts.
 
     Raises:
         BrightspaceError: If it cannot be had whole.
     """
-    with scratch.room_for(extract.size, name) as path:
+    path = room.scratch.path(".zip")
+    try:
+        room.hold(path, extract.size)
         session.download(
-            extract.link or "", path, DOWNLOAD_ROUTE, scope=DOWNLOAD_SCOPE, size=extract.size
+            extract.link or "",
+            path,
+            DOWNLOAD_ROUTE,
+            scope=DOWNLOAD_SCOPE,
+            size=extract.size,
+            # the announced size may be wrong, or missing
+            received=lambda size: room.hold(path, max(size, extract.size)),
         )
         yield path
+    finally:
+        room.delete(path)

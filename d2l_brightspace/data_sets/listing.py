@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from .catalogue import Catalogue
-from .dictionary import dictionary
 from .load import progress_from
 from .planning import Extract, ExtractKind, Progress
 from .settings import SECTION
-from .source import OTHER_DATA_SETS
+from .source import loaded_states
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,13 @@ def listing(catalogue: Catalogue, state: Mapping[str, Any]) -> Iterator[Listed]:
     Raises:
         BrightspaceError: If a list cannot be read.
     """
-    resources = state.get("sources", {}).get(SECTION, {}).get("resources", {})
-    loaded = {**resources.get(OTHER_DATA_SETS, {}), **resources}
+    loaded = loaded_states(state.get("sources", {}).get(SECTION, {}))
     for table, offer in sorted(catalogue.offers.items()):
         extracts = catalogue.extracts(offer)
         yield Listed(
             offer.name,
             table,
-            table in dictionary(),
+            offer.documented,
             _newest(extracts, "full"),
             _newest(extracts, "differential"),
             sum(one.kind == "full" for one in extracts),

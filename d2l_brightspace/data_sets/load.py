@@ -20,27 +20,34 @@ import pyarrow as pa
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.dlt_compat.imports import (
+    DLT_ID,
+    UserSteps,
+    has_dlt_ids,
+    past_steps,
+    user_steps,
+)
 from d2l_brightspace.dlt_compat.pipes import current_load_id
 
 from .archive import Archive
 from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded
-from .catalogue import Catalogue
+from .catalogue import Catalogue, Offer
 from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
-from .deduplicate import keep_newest
+from .deduplicate import deduplicate
 from .dictionary import DataSet
-from .download import DOWNLOAD_ROUTE, Scratch, downloaded
+from .download import DOWNLOAD_ROUTE, Room, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
 from .settings import BadRows, Deletes
-from .table_layout import Layout
+from .table_layout import LOAD_ID, Layout, find_columns
 
 _SCOPE = "destination_scope"
-_ROWS_AT_ONCE = 50_000
+_DICTIONARIES_AT_ONCE = 2_000
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Workbench:
+class LoadContext:
     """What the data sets of one run share."""
 
     session: BrightspaceSession
@@ -53,6 +60,16 @@ class Workbench:
     full_every: timedelta | None = None
     largest_csv_bytes: float = float("inf")
     coverage: Coverage = field(default_factory=Coverage)
+    _claimed: set[str] = field(default_factory=set)
+    _claiming: threading.Lock = field(default_factory=threading.Lock)
+
+    def claim(self, table: str) -> bool:
+        """Whether a table is still to be loaded in this run; it is not, from now on."""
+        with self._claiming:
+            if table in self._claimed:
+                return False
+            self._claimed.add(table)
+            return True
 
 
 @dataclass
@@ -63,6 +80,8 @@ class _File:
     converted: Converted
     header: list[str]
     seconds: float
+    older: int = 0
+    """Rows of which another file has a newer version."""
 
 
 @dataclass
@@ -70,31 +89,37 @@ class DataSetLoad:
     """Loads one data set.
 
     Attributes:
-        bench: What it shares with the others.
-        data_set: What the dictionary knows of it.
+        context: What it shares with the others.
+        offer: The data set as the tenant has it.
         state: Where its progress is kept; committed by dlt with the rows.
     """
 
-    bench: Workbench
-    data_set: DataSet
+    context: LoadContext
+    offer: Offer
     state: MutableMapping[str, Any]
-    documented: bool = True
-    """Whether the dictionary knows it, and a resource is named after it."""
+    resource: str = ""
+    """Name of the resource that it is read by."""
+    alone: bool = True
+    """Whether the resource has no other table."""
     load_id: str = field(default_factory=lambda: current_load_id() or "none")
 
+    @property
+    def data_set(self) -> DataSet:
+        """What is known of it, with its table."""
+        return self.offer.data_set
+
     def items(self) -> Iterator[Any]:
-        """Everything for dlt: the files of the table, and the rows of the ledgers.
+        """Everything for dlt: the files of the table, and the rows of the audit tables.
 
         Raises:
             BrightspaceError: If an extract cannot be loaded; nothing of the data set is, then.
         """
         _forget_scope(self.data_set.table)
         progress = progress_from(self.state)
-        offer = self.bench.catalogue.offers[self.data_set.table]
         todo = plan(
-            self.bench.catalogue.extracts(offer),
+            self.context.catalogue.extracts(self.offer),
             progress,
-            self.bench.full_every,
+            self.context.full_every,
             mergeable=bool(self.data_set.keys),
         )
         if todo.gap:
@@ -103,49 +128,69 @@ class DataSetLoad:
             )
         if not todo.extracts:
             if progress is None:
-                yield self._declared()
+                yield self._declare()
             return
-        with self.bench.turns:
-            files = [self._fetched(extract) for extract in todo.extracts]
-            layout = self._layout([file.header for file in files])
-            older = keep_newest(
-                [file.converted.path for file in files], layout, self.bench.scratch.path("")
-            )
-        yield from self._handed_on(files, todo, layout)
-        yield from self._recorded(files, older, todo, progress)
-        self.state.update(_as_state(after(todo, progress)))
+        with self.context.scratch.room(self.data_set.table) as room:
+            with self.context.turns:
+                files = [self._fetch(extract, room) for extract in todo.extracts]
+                layout = self._layout([file.header for file in files])
+                self._remove_older(files, layout, room)
+            yield from self._hand_over(files, todo, layout, progress)
 
-    def _declared(self) -> Any:
+    def _hand_over(
+        self, files: Sequence[_File], todo: Plan, layout: Layout, progress: Progress | None
+    ) -> Iterator[Any]:
+        steps = user_steps(self.resource)
+        if steps.is_limited:
+            # what the limit cuts off is still to come: nothing is replaced, and nothing recorded
+            hints = self._hints(layout, write_disposition(replaces=False))
+            yield from self._hand_on_rows(files, hints)
+            return
+        yield from self._hand_on(files, todo, layout, steps)
+        yield from map(past_steps, self._record(files, todo, progress))
+        self.state.update(_as_state(after(todo, progress)))
+        self.state.update(schema_id=self.offer.identity, name=self.offer.name)
+
+    def _remove_older(self, files: Sequence[_File], layout: Layout, room: Room) -> None:
+        """Leave one row for each key in all files together."""
+        paths = [file.converted.path for file in files]
+        for file, older in zip(
+            files, deduplicate(paths, layout, self.context.scratch.path(""), room.hold), strict=True
+        ):
+            file.older = older
+
+    def _declare(self) -> Any:
         """What makes the table where there is nothing to put into it yet."""
         hints = self._hints(self._layout([]), write_disposition(replaces=False))
         return dlt.mark.with_hints(
-            dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.documented
+            dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.alone
         )
 
-    def _fetched(self, extract: Extract) -> _File:
+    def _fetch(self, extract: Extract, room: Room) -> _File:
         """Download an extract and convert it; the download is gone afterwards."""
         began = time.monotonic()
         name = f"{self.data_set.table}, {extract.kind} of {extract.created:%Y-%m-%d %H:%M}"
-        bench = self.bench
-        with downloaded(bench.session, bench.scratch, extract, name) as path:
-            archive = Archive(path, name, bench.largest_csv_bytes)
+        context = self.context
+        with download_extract(context.session, room, extract) as path:
+            archive = Archive(path, name, context.largest_csv_bytes)
             archive.check()
             header = read_header(archive.opened, name)
             layout = self._layout([header])
             self._check_key(header, name)
             converted = convert(
                 archive.opened,
-                bench.scratch.path(".parquet"),
+                context.scratch.path(".parquet"),
                 layout,
                 name=name,
                 load_id=self.load_id,
-                keep_bad_rows=bench.bad_rows == "quarantine",
+                keep_bad_rows=context.bad_rows == "quarantine",
+                written=room.hold,
             )
         return _File(extract, converted, header, time.monotonic() - began)
 
     def _check_key(self, header: Sequence[str], name: str) -> None:
-        have = {column.casefold() for column in header}
-        lost = [key.name for key in self.data_set.keys if key.name.casefold() not in have]
+        found = find_columns(header, [column.name for column in self.data_set.columns])
+        lost = [key.name for key in self.data_set.keys if key.name not in found]
         if lost:
             raise ProtocolError(
                 f"{name}: the key column {', '.join(lost)} is missing from the file, so its rows "
@@ -155,36 +200,51 @@ class DataSetLoad:
 
     def _layout(self, headers: Sequence[Sequence[str]]) -> Layout:
         """The table: documented columns, those that earlier files brought, those of these."""
-        naming = dlt.current.source_schema().naming
-        documented = {column.name.casefold() for column in self.data_set.columns}
-        extra: dict[str, str] = {
-            name.casefold(): name for name in self.state.get("extra_columns", ())
-        }
+        schema = dlt.current.source_schema()
+        extra: list[str] = list(self.state.get("extra_columns", ()))
         for header in headers:
-            for name in header:
-                if name.casefold() not in documented:
-                    extra.setdefault(name.casefold(), name)
+            extra += self._unknown(header, extra)
         if headers:
-            self.state["extra_columns"] = list(extra.values())
-        return Layout(self.data_set, naming.normalize_identifier, tuple(extra.values()))
+            self.state["extra_columns"] = extra
+        table = schema.tables.get(schema.naming.normalize_table_identifier(self.data_set.table))
+        columns = table["columns"] if table else {}
+        return Layout(
+            self.data_set,
+            schema.naming.normalize_identifier,
+            tuple(extra),
+            with_ids=bool(headers and has_dlt_ids(self.data_set.table)),
+            loaded_types={name: str(one.get("data_type")) for name, one in columns.items()},
+        )
+
+    def _unknown(self, header: Sequence[str], extra: Sequence[str] = ()) -> list[str]:
+        """Columns of a file that are neither documented nor among those known beside."""
+        known = [column.name for column in self.data_set.columns]
+        found = set(find_columns(header, [*known, *extra]).values())
+        return [name for name in header if name not in found]
 
     def _hints(self, layout: Layout, disposition: Any) -> Any:
         return dlt.mark.make_hints(
             table_name=self.data_set.table,
-            columns=layout.hints(drop_deleted=self.bench.deletes == "drop"),
-            primary_key=layout.key_hint or None,
+            columns=layout.hints(drop_deleted=self.context.deletes == "drop"),
+            primary_key=layout.key or None,
             write_disposition=disposition,
+            references=layout.references or None,  # type: ignore[arg-type]
         )
 
-    def _handed_on(self, files: Sequence[_File], todo: Plan, layout: Layout) -> Iterator[Any]:
+    def _hand_on(
+        self, files: Sequence[_File], todo: Plan, layout: Layout, steps: UserSteps
+    ) -> Iterator[Any]:
         # one file that fills a new table needs no staging: it is there whole or not at all
-        straight = todo.reason == "first" and len(files) == 1 and self.documented
+        straight = todo.reason == "first" and len(files) == 1 and self.alone
         hints = self._hints(
             layout, "replace" if straight else write_disposition(replaces=todo.replaces)
         )
+        if steps.takes_rows:
+            yield from self._hand_on_rows(files, hints)
+            return
         for file in files:
             path = file.converted.path
-            if self.documented:
+            if self.alone:
                 # dlt may ask for the next item before it has linked the file into its folder, so
                 # the file stays until the folder goes
                 yield dlt.mark.with_file_import(str(path), "parquet", file.converted.rows, hints)
@@ -192,19 +252,40 @@ class DataSetLoad:
                 for table in tables_of(path):
                     yield dlt.mark.with_hints(table, hints, create_table_variant=True)
 
-    def _recorded(
-        self, files: Sequence[_File], older: Sequence[int], todo: Plan, progress: Progress | None
+    def _hand_on_rows(self, files: Sequence[_File], hints: Any) -> Iterator[Any]:
+        """Give the rows as dictionaries, which is what a user's steps take."""
+        if has_dlt_ids(self.data_set.table) is False:
+            # dlt gives each dictionary an id; the rows that are there already have none
+            hints["columns"][DLT_ID] = {"data_type": "text", "nullable": True}
+        # past the steps: an empty table is made, and a replaced one emptied, whatever they do
+        yield past_steps(
+            dlt.mark.with_hints(
+                dlt.mark.materialize_table_schema(), hints, create_table_variant=not self.alone
+            )
+        )
+        for file in files:
+            for table in tables_of(file.converted.path, _DICTIONARIES_AT_ONCE):
+                rows = table.drop_columns(_OURS_ON_ROWS & set(table.column_names)).to_pylist()
+                if rows and self.alone:
+                    yield rows
+                elif rows:
+                    yield dlt.mark.with_table_name(rows, self.data_set.table)
+
+    def _record(
+        self, files: Sequence[_File], todo: Plan, progress: Progress | None
     ) -> Iterator[Any]:
         has_deleted = self.data_set.column_of("deleted") is not None
-        for file, lost in zip(files, older, strict=True):
+        for file in files:
             is_full = file.extract.kind == "full"
             row = extract_loaded(
                 self.data_set.table,
                 file.extract,
                 file.converted,
-                lost,
+                file.older,
                 reason=todo.reason if is_full else "newer",
-                rows_inserted=file.converted.rows - lost if is_full and progress is None else None,
+                rows_inserted=file.converted.rows - file.older
+                if is_full and progress is None
+                else None,
                 rows_marked_deleted=file.converted.deleted if has_deleted else None,
                 seconds=round(file.seconds, 3),
                 gap=todo.gap,
@@ -219,10 +300,10 @@ class DataSetLoad:
                 yield dlt.mark.with_table_name(quarantined, BAD_ROWS)
 
     def _surprises(self, header: Sequence[str]) -> dict[str, str | None]:
-        documented = {column.name.casefold(): column.name for column in self.data_set.columns}
-        have = {name.casefold(): name for name in header}
-        missing = [name for key, name in documented.items() if key not in have]
-        unknown = [name for key, name in have.items() if key not in documented]
+        documented = [column.name for column in self.data_set.columns]
+        found = find_columns(header, documented)
+        missing = [name for name in documented if name not in found]
+        unknown = self._unknown(header)
         for what, names in (("lacks documented", missing), ("brings undocumented", unknown)):
             if names and documented:
                 logger.warning(
@@ -234,15 +315,19 @@ class DataSetLoad:
         }
 
 
-def tables_of(path: Path) -> Iterator[pa.Table]:
+def tables_of(path: Path, rows_at_once: int = 50_000) -> Iterator[pa.Table]:
     """The rows of a Parquet file in tables that memory holds; an empty file gives an empty one."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         if not file.metadata.num_rows:
             yield file.schema_arrow.empty_table()
-        for batch in file.iter_batches(_ROWS_AT_ONCE):
+        for batch in file.iter_batches(rows_at_once):
             yield pa.Table.from_batches([batch])
+
+
+_OURS_ON_ROWS = {LOAD_ID, DLT_ID}
+"""Columns that dlt gives to dictionaries itself."""
 
 
 def write_disposition(*, replaces: bool) -> Any:

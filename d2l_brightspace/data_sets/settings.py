@@ -17,15 +17,15 @@ BadRows = Literal["stop", "quarantine"]
 
 
 @configspec
-class Workshop(BaseConfiguration):
+class FileSettings(BaseConfiguration):
     """Where files are worked on: section `[sources.d2l_brightspace_data_sets.files]`."""
 
     __section__: ClassVar[str] = "files"
 
     temp_folder: str | None = None
     """Folder for downloads and for what is made of them; None for the system's."""
-    temp_gigabytes: float = 20.0
-    """Most that downloads may take there at one time."""
+    temp_gigabytes: float = 50.0
+    """Most that downloads and what is made of them may take there at one time."""
     max_csv_gigabytes: float = 100.0
     """Largest CSV that a zip may hold."""
     at_once: int = 4
@@ -41,7 +41,7 @@ class Workshop(BaseConfiguration):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(
                     f"Setting `files.{name}` must be more than 0; the default is "
-                    f"{name} = {getattr(Workshop, name)}."
+                    f"{name} = {getattr(FileSettings, name)}."
                 )
 
 

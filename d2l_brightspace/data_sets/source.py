@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import dlt
 from dlt.common.configuration import with_config
+from dlt.common.normalizers.naming.snake_case import NamingConvention
 from dlt.extract import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import (
-    SKIPPABLE,
+    AuthenticationError,
     BrightspaceError,
     NotFound,
-    RateLimited,
+    ProtocolError,
     RequestContext,
 )
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
+from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
-from .audit_tables import LEDGERS
-from .catalogue import LIST_ROUTE, Catalogue
-from .dictionary import DataSet, dictionary, table_name
-from .download import Scratch
-from .load import DataSetLoad, Workbench, write_disposition
-from .settings import SECTION, BadRows, Deletes, Workshop, one_of
+from .audit_tables import AUDIT_TABLES, CODES, CODES_HINTS, code_rows
+from .catalogue import LIST_ROUTE, Catalogue, Offer
+from .dictionary import DataSet, by_name, by_schema_id, dictionary, table_name
+from .download import DOWNLOAD_ROUTE, Scratch
+from .identity import LONGEST, RESERVED, Loaded
+from .load import DataSetLoad, LoadContext, write_disposition
+from .settings import SECTION, BadRows, Deletes, FileSettings, one_of
 from .table_layout import Layout
 
 OTHER_DATA_SETS = "other_data_sets"
@@ -69,35 +75,34 @@ def brightspace_data_sets_source(
 
     Returns:
         Resources named as their tables, `other_data_sets` for those nobody documents,
-        `extracts_loaded`, `bad_rows` and `skipped_requests`.
+        `codes`, `extracts_loaded`, `bad_rows` and `skipped_requests`.
 
     Raises:
         ConfigurationError: If a setting cannot be right.
     """
     one_of("deletes", deletes, ("keep", "drop"))
     one_of("bad_rows", bad_rows, ("stop", "quarantine"))
-    workshop: Workshop = resolve_in(SECTION, Workshop())
+    files: FileSettings = resolve_in(SECTION, FileSettings())
     session = configured_data_sets_session(host, credentials, lp_version)
-    bench = Workbench(
+    context = LoadContext(
         session,
-        Catalogue(session),
-        Scratch(workshop.temp_folder, workshop.temp_gigabytes * 1e9),
-        threading.Semaphore(workshop.at_once),
+        Catalogue(session, lambda: loaded_tables(dlt.current.source_state())),
+        Scratch(files.temp_folder, files.temp_gigabytes * 1e9),
+        threading.Semaphore(files.at_once),
         deletes,
         bad_rows,
         None if full_every_days is None else timedelta(days=full_every_days),
-        workshop.max_csv_gigabytes * 1e9,
+        files.max_csv_gigabytes * 1e9,
     )
-    known = dictionary()
     if data_sets is None:
-        wanted = list(known.values())
-        others = [_other_data_sets(bench)]
+        wanted = list(dictionary().values())
+        others = [_other_data_sets(context)]
     else:
-        tables = dict.fromkeys(table_name(name) for name in data_sets)
-        wanted = [known.get(table) or DataSet(table) for table in tables]
+        named = {one.table: one for one in map(_named, data_sets)}
+        wanted = list(named.values())
         others = []
-    resources = [_resource(bench, data_set, named=data_sets is not None) for data_set in wanted]
-    return [*_ledgers(), *resources, *others]
+    resources = [_resource(context, data_set, named=data_sets is not None) for data_set in wanted]
+    return [*_audit_tables(), _codes(), *resources, *others]
 
 
 @with_config(sections=("sources", SECTION))
@@ -123,61 +128,118 @@ def _session(
     return connect(host, credentials, pinned={"lp": lp_version})
 
 
-def _resource(bench: Workbench, data_set: DataSet, *, named: bool) -> DltResource:
+def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltResource:
     @dlt.resource(name=data_set.table, parallelized=True)
     def one_data_set() -> Iterator[Any]:
-        state = dlt.current.resource_state(data_set.table)
-        if data_set.table in bench.catalogue.offers:
-            yield from _loaded(DataSetLoad(bench, data_set, state))
+        offer = context.catalogue.find(data_set)
+        if offer:
+            yield from _load(context, offer, data_set.table)
         elif named:
-            yield _skip(bench, data_set.table, _not_offered(data_set))
+            yield past_steps(_skip(context, data_set.table, _not_offered(data_set)))
 
-    _write_ledgers_too(one_data_set)
-    layout = Layout(data_set, _as_it_is)
+    _add_audit_tables(one_data_set)
+    layout = Layout(data_set, _NAMING.normalize_identifier)
     return one_data_set.apply_hints(
-        columns=layout.hints(drop_deleted=bench.deletes == "drop"),
-        primary_key=layout.key_hint or None,
+        columns=layout.hints(drop_deleted=context.deletes == "drop"),
+        primary_key=layout.key or None,
         write_disposition=write_disposition(replaces=False),
+        references=layout.references or None,  # type: ignore[arg-type]
     )
 
 
-def _other_data_sets(bench: Workbench) -> DltResource:
+def _other_data_sets(context: LoadContext) -> DltResource:
     @dlt.resource(name=OTHER_DATA_SETS, parallelized=True)
     def other_data_sets() -> Iterator[Any]:
-        states = dlt.current.resource_state(OTHER_DATA_SETS)
-        for table, offer in bench.catalogue.offers.items():
-            if table not in dictionary():
-                state = states.setdefault(table, {})
-                yield from _loaded(DataSetLoad(bench, DataSet(offer.name), state, documented=False))
+        for offer in context.catalogue.offers.values():
+            if not offer.documented:
+                yield from _load(context, offer, OTHER_DATA_SETS)
 
-    _write_ledgers_too(other_data_sets)
+    _add_audit_tables(other_data_sets)
     return other_data_sets
 
 
-def _loaded(load: DataSetLoad) -> Iterator[Any]:
+def _load(context: LoadContext, offer: Offer, resource: str) -> Iterator[Any]:
+    if not context.claim(offer.table):
+        return  # by another of its names
+    alone = resource != OTHER_DATA_SETS
+    load = DataSetLoad(context, offer, _state_of(offer), resource, alone=alone)
     try:
         yield from load.items()
-    except (*SKIPPABLE, RateLimited) as error:
+    except AuthenticationError:
+        raise
+    except BrightspaceError as error:
         # one data set less; the others, and what this one had before, stay good
-        yield _skip(load.bench, load.data_set.table, error)
+        yield past_steps(_skip(context, offer.table, error))
+    except Exception as error:  # noqa: BLE001  # whatever is odd about one costs no other
+        yield past_steps(_skip(context, offer.table, _unexpected(error)))
     else:
-        load.bench.coverage.good()
+        context.coverage.good()
 
 
-def _skip(bench: Workbench, table: str, error: BrightspaceError) -> Any:
-    bench.coverage.failed(error, of=_wanted(bench))
+def _state_of(offer: Offer) -> MutableMapping[str, Any]:
+    """Where the progress of a data set is kept."""
+    own = dlt.current.source_state().get("resources", {}).get(offer.table, {})
+    if offer.documented or "until" in own:
+        state: MutableMapping[str, Any] = dlt.current.resource_state(offer.table)
+        return state
+    others: MutableMapping[str, Any] = dlt.current.resource_state(OTHER_DATA_SETS)
+    found: MutableMapping[str, Any] = others.setdefault(offer.table, {})
+    return found
+
+
+def loaded_states(source_state: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The state of each data set that was loaded, by its table."""
+    resources = source_state.get("resources", {})
+    both = (*resources.get(OTHER_DATA_SETS, {}).items(), *resources.items())
+    return {table: one for table, one in both if "until" in one}
+
+
+def loaded_tables(source_state: Mapping[str, Any]) -> Loaded:
+    """What the state of the source tells of tables."""
+    loaded = loaded_states(source_state)
+    tables = {one["schema_id"]: table for table, one in loaded.items() if "schema_id" in one}
+    return Loaded(tables, frozenset(loaded) - frozenset(tables.values()))
+
+
+def _named(name: str) -> DataSet:
+    """What somebody means by a name, as far as that can be told without asking the tenant."""
+    found = by_schema_id(name) or by_name(name)
+    if found:
+        return found
+    table = table_name(name)[:LONGEST].strip("_")
+    is_free = bool(table) and table not in RESERVED
+    return DataSet(name, table_name=table if is_free else f"data_set_{crc32(name.encode()):08x}")
+
+
+def _unexpected(error: Exception) -> ProtocolError:
+    """What no code foresaw, without its text, which may hold values of rows."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return ProtocolError(
+        f"It could not be loaded ({type(error).__name__} in {Path(where.filename).name}, line "
+        f"{where.lineno}); its table keeps its rows. Please report this",
+        RequestContext(DOWNLOAD_ROUTE),
+    )
+
+
+def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
+    context.coverage.failed(error, of=_wanted(context))
     row = skipped_request(table, 0, error)
     return dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))
 
 
-def _wanted(bench: Workbench) -> int:
+def _wanted(context: LoadContext) -> int:
     """How many data sets this run is about."""
-    selected = set(dlt.current.source().resources.selected) - set(_LEDGERS)
-    undocumented = bench.catalogue.offers.keys() - dictionary().keys()
-    if OTHER_DATA_SETS in selected:
-        # all that the tenant offers, and of the documented ones those that were selected
-        return len(undocumented) + len(selected & bench.catalogue.offers.keys())
-    return len(selected)
+    selected = set(dlt.current.source().resources.selected) - {*_AUDIT_TABLES, CODES}
+    if OTHER_DATA_SETS not in selected:
+        return len(selected)
+    # all that the tenant offers, and of the documented ones those that were selected
+    offers = context.catalogue.offers.values()
+    return sum(not one.documented or _resource_name(one) in selected for one in offers)
+
+
+def _resource_name(offer: Offer) -> str:
+    known = by_name(offer.data_set.name)
+    return known.table if known else offer.table
 
 
 def _not_offered(data_set: DataSet) -> NotFound:
@@ -188,27 +250,38 @@ def _not_offered(data_set: DataSet) -> NotFound:
     )
 
 
-_LEDGERS = {**LEDGERS, "skipped_requests": SKIPPED_REQUESTS}
+_NAMING = NamingConvention()
+"""For what is said of a table before a schema is at hand, whose own naming has the last word."""
+_AUDIT_TABLES = {**AUDIT_TABLES, "skipped_requests": SKIPPED_REQUESTS}
 
 
-def _ledgers() -> list[DltResource]:
-    """The ledgers as resources of their own, so that their tables exist without any row."""
-    return [_ledger(name, hints) for name, hints in _LEDGERS.items()]
+def _audit_tables() -> list[DltResource]:
+    """The audit tables as resources of their own, so that their tables exist without any row."""
+    return [_audit_table(name, hints) for name, hints in _AUDIT_TABLES.items()]
 
 
-def _ledger(name: str, hints: dict[str, Any]) -> DltResource:
+def _audit_table(name: str, hints: dict[str, Any]) -> DltResource:
     @dlt.resource(**{"name": name, **hints})
-    def ledger() -> Iterator[Any]:
+    def audit_table() -> Iterator[Any]:
         yield dlt.mark.materialize_table_schema()
 
-    return ledger
+    return audit_table
 
 
-def _write_ledgers_too(resource: DltResource) -> None:
+def _codes() -> DltResource:
+    @dlt.resource(name=CODES, **CODES_HINTS)
+    def meanings() -> Iterator[Any]:
+        rows = code_rows(dlt.current.source_schema().naming.normalize_identifier)
+        state = dlt.current.resource_state(CODES)
+        checksum = crc32(repr(rows).encode())
+        if state.get("checksum") != checksum:
+            yield rows
+            state["checksum"] = checksum
+
+    return meanings
+
+
+def _add_audit_tables(resource: DltResource) -> None:
     # before the resource's own hints, with which a variant would begin
-    for name, hints in _LEDGERS.items():
+    for name, hints in _AUDIT_TABLES.items():
         resource.apply_hints(**{"table_name": name, **hints}, create_table_variant=True)
-
-
-def _as_it_is(name: str) -> str:
-    return name

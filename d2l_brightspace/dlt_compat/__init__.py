@@ -1,4 +1,5 @@
-"""Every use of what dlt does not document, each with a test of what it relies on.
+"""All that this package uses of dlt beyond its documented interface.
 
-Written for dlt 1.31; `tests/dlt_compat` says what has changed when a newer dlt breaks it.
+Each function says what it relies on, and has a test in `tests/dlt_compat/` that fails by name when
+dlt changes it. The lowest layer: nothing here knows Brightspace.
 """

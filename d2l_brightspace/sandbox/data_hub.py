@@ -80,13 +80,31 @@ class Shape:
 @lru_cache(maxsize=1)
 def shapes() -> dict[str, Shape]:
     """Every documented data set, and one that is the tenant's own."""
-    text = resources.files(__package__).joinpath("bds_columns.csv").read_text("utf-8")
-    known = {
-        name: Shape(name, tuple(_column(row) for row in rows))
-        for name, rows in groupby(csv.DictReader(text.splitlines()), lambda row: row["data_set"])
+    columns = {
+        name: tuple(_column(row) for row in rows)
+        for name, rows in groupby(_read("bds_columns.csv"), lambda row: row["data_set"])
     }
+    # of some data sets only the name is public: they have columns here that no tenant has
     own = (Column("EventId", "bigint", key=True), Column("Happened At", "nvarchar", "50"))
-    return {**known, UNDOCUMENTED: Shape(UNDOCUMENTED, own)}
+    names = [row["data_set"] for row in _read("bds_data_sets.csv")]
+    return {name: Shape(name, columns.get(name, own)) for name in [*names, UNDOCUMENTED]}
+
+
+@lru_cache(maxsize=1)
+def schema_ids() -> dict[str, str]:
+    """The ids that data sets have in every tenant, where they are public."""
+    return {row["data_set"]: row["schema_id"] for row in _read("bds_data_sets.csv")}
+
+
+@lru_cache(maxsize=1)
+def without_types() -> frozenset[str]:
+    """The data sets of which no columns are public."""
+    return frozenset(shapes()) - {row["data_set"] for row in _read("bds_columns.csv")}
+
+
+def _read(file: str) -> Iterator[dict[str, str]]:
+    text = resources.files(__package__).joinpath(file).read_text("utf-8")
+    return csv.DictReader(text.splitlines())
 
 
 def _column(row: dict[str, str]) -> Column:
@@ -113,6 +131,13 @@ class Extract:
     version: str
     path: Path
     is_ready: bool = True
+    announced: int | None = None
+    """Its size as the list has it, where that is not the truth."""
+
+    @property
+    def size(self) -> int:
+        """Its size as the list has it."""
+        return self.path.stat().st_size if self.announced is None else self.announced
 
     @property
     def identifier(self) -> str:
@@ -134,11 +159,24 @@ class DataSet:
     """The rows of the newest full with the differentials after it."""
     published_on: int = 0
     """The day of the newest extract."""
+    shown_name: str = ""
+    """What the tenant's list calls it, where that is not the name of its shape."""
+    own_id: str = ""
+    """Its SchemaId, where that is not the public one."""
+    version: str = "9.8"
+    header: dict[str, str] = field(default_factory=dict)
+    """What files call columns that were renamed in them."""
+
+    @property
+    def name(self) -> str:
+        """What the tenant's list calls it."""
+        return self.shown_name or self.shape.name
 
     @property
     def schema_id(self) -> str:
         """The data set's id."""
-        return str(uuid5(NAMESPACE_URL, self.shape.name))
+        public = self.own_id or schema_ids().get(self.shape.name)
+        return public or str(uuid5(NAMESPACE_URL, self.shape.name))
 
     def plugin_id(self, kind: Kind) -> str:
         """The id of its full or of its differential."""
@@ -227,8 +265,32 @@ class DataHub:
     def make_fulls(self) -> None:
         """Make a full of every data set as it is now."""
         for data_set in self.data_sets.values():
-            self._publish(data_set, "Full", list(data_set.rows.values()))
-            data_set.published = dict(data_set.rows)
+            self._publish_full(data_set)
+
+    def _publish_full(self, data_set: DataSet) -> None:
+        self._publish(data_set, "Full", list(data_set.rows.values()))
+        data_set.published = dict(data_set.rows)
+
+    def offer_new(
+        self, name: str, shown_name: str = "", own_id: str = "", rows: int = 12
+    ) -> DataSet:
+        """Offer one more data set from now on.
+
+        Args:
+            name: Name of its shape.
+            shown_name: What the list calls it, and its name here; empty for that of its shape.
+            own_id: Its SchemaId; empty for the public one.
+            rows: Rows it has.
+        """
+        data_set = _new(shapes()[name], rows)
+        data_set.shown_name, data_set.own_id = shown_name, own_id
+        self.data_sets[shown_name or name] = data_set
+        self._publish_full(data_set)
+        return data_set
+
+    def retire(self, name: str) -> None:
+        """Offer a data set no more."""
+        del self.data_sets[name]
 
     def truth(self, name: str) -> list[dict[str, Value]]:
         """The rows of a table that holds everything that was published."""
@@ -258,14 +320,14 @@ class DataHub:
 
     def _publish(self, data_set: DataSet, kind: Kind, rows: list[Row]) -> None:
         created = self._now(kind)
-        name = f"{data_set.shape.name} {kind}"
         path = self.folder / f"{data_set.plugin_id(kind)}-{self.day}.zip"
         columns = data_set.columns(self.day)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(f"{name.replace(' ', '')}.csv", _csv(data_set.shape, columns, rows))
+            archive.writestr(f"{kind}.csv", _csv(data_set, columns, rows))
         data_set.published_on = self.day
         is_new = data_set.gets_new_column and self.day >= NEW_COLUMN_DAY
-        data_set.extracts.append(Extract(kind, created, "9.9" if is_new else "9.8", path))
+        version = "9.9" if is_new and data_set.version == "9.8" else data_set.version
+        data_set.extracts.append(Extract(kind, created, version, path))
 
     def _expire(self) -> None:
         oldest = self._now("Differential") - timedelta(days=RETENTION_DAYS)
@@ -283,7 +345,7 @@ _KINDS: tuple[Kind, ...] = ("Full", "Differential")
 
 def _new(shape: Shape, rows: int) -> DataSet:
     # without a key nobody could tell which row of a differential replaces which
-    has_key = shape.name != UNDOCUMENTED and any(column.key for column in shape.columns)
+    has_key = shape.name not in without_types() and any(one.key for one in shape.columns)
     return DataSet(
         shape,
         has_differential=has_key and shape.chance("differential") % 5 > 0,
@@ -348,10 +410,11 @@ def _other(column: Column, chance: int) -> Value:  # noqa: PLR0911  # by type
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _csv(shape: Shape, columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
+def _csv(data_set: DataSet, columns: Sequence[Column], rows: Sequence[Row]) -> bytes:
+    shape = data_set.shape
     text = io.StringIO(newline="")
     writer = csv.writer(text)  # quotes only where needed, CRLF: as the files of D2L are
-    writer.writerow([column.name for column in columns])
+    writer.writerow([data_set.header.get(column.name, column.name) for column in columns])
     writer.writerows(_cells(shape, columns, row) for row in rows)
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 

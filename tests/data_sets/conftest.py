@@ -91,6 +91,9 @@ def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loa
     return make
 
 
+_OURS = ("_dlt_load_id", "_dlt_id", "row_key")
+
+
 class Loader:
     """Loads a sandbox's data sets, and reads the tables back."""
 
@@ -115,7 +118,10 @@ class Loader:
         return brightspace_data_sets_source(self.sandbox.url, BearerAuth(token=token), **arguments)
 
     def run(self, **more: Any) -> None:
-        run(self.pipeline(), self.source(**more))
+        self.run_source(self.source(**more))
+
+    def run_source(self, source: Any) -> None:
+        run(self.pipeline(), source)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.reading():
@@ -142,7 +148,7 @@ class Loader:
             "SELECT column_name FROM information_schema.columns WHERE table_name = "
             f"'{name}' AND table_schema = 'd2l_brightspace_bds' ORDER BY ordinal_position"
         )
-        ours = [f'"{one}"' for (one,) in columns if one not in ("_dlt_load_id", "row_key")]
+        ours = [f'"{one}"' for (one,) in columns if one not in _OURS]
         return Counter(self.query(f"SELECT {', '.join(ours)} FROM {name}"))
 
     def truth(self, name: str, *, without: str = "") -> Rows:

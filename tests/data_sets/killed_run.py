@@ -16,8 +16,8 @@ from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
 STEPS = (
     ("d2l_brightspace.client.session", "BrightspaceSession", "download"),
     ("d2l_brightspace.data_sets.load", None, "convert"),
-    ("d2l_brightspace.data_sets.load", None, "keep_newest"),
-    ("d2l_brightspace.data_sets.load", "DataSetLoad", "_recorded"),
+    ("d2l_brightspace.data_sets.load", None, "deduplicate"),
+    ("d2l_brightspace.data_sets.load", "DataSetLoad", "_record"),
     ("dlt.pipeline.pipeline", "Pipeline", "normalize"),
     ("dlt.pipeline.pipeline", "Pipeline", "load"),
     ("dlt.load.load", "Load", "complete_package"),

@@ -84,3 +84,14 @@ def test_a_good_archive_is_read(tmp_path):
     assert archive.check().filename == "Users.csv"
     with archive.opened() as file:
         assert file.read() == CSV
+
+
+@pytest.mark.parametrize("files", [20_000, 70_000], ids=["zip", "zip64"])
+def test_a_list_of_very_many_files_is_not_even_read(tmp_path, monkeypatch, files):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(files):
+            archive.writestr(f"{number}.csv", b"")
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(BadArchive, match="a list of files of many MB"):
+        Archive(path, "users", 1e9).check()

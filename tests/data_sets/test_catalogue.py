@@ -40,32 +40,43 @@ def extract(**changes: object) -> dict[str, Any]:
     }
 
 
-def test_two_data_sets_for_one_table_are_told_and_the_others_are_read(
-    answers: Any, catalogue: Catalogue
-) -> None:
-    lists = objects(offer("a", "Users"), offer("b", "Users Full"), offer("c", "Roles"))
+def test_two_data_sets_for_one_table_are_told_apart(answers: Any, catalogue: Catalogue) -> None:
+    lists = objects(offer("b2", "Users Full"), offer("a1", "Users"), offer("c", "Roles"))
     answers.get(f"{LP}/datasets/bds", json=lists)
-    answers.get(f"{LP}/datasets/bds/c/extracts", json=objects(extract()))
+    answers.get(f"{LP}/datasets/bds/a1/extracts", json=objects(extract()))
     offers = catalogue.offers
-    assert list(offers) == ["users", "roles"]
-    with pytest.raises(ProtocolError, match=r"two data sets.*table `users`; neither is loaded"):
-        catalogue.extracts(offers["users"])
-    assert [one.version for one in catalogue.extracts(offers["roles"])] == ["9.8"]
+    assert {table: one.schema_id for table, one in offers.items()} == {
+        "users": "a1",
+        "roles": "c",
+        "users_b2": "b2",
+    }
+    assert [one.version for one in catalogue.extracts(offers["users"])] == ["9.8"]
 
 
 @pytest.mark.parametrize(
-    ("row", "words"),
+    "row",
     [
-        ({"SchemaId": "a", "Full": "Users", "Differential": None}, "no name"),
-        ({"SchemaId": "a", "Full": None, "Differential": None}, "no name"),
-        (offer("", "Users"), "no SchemaId"),
-        ("Users", "no blocks"),
+        {"SchemaId": "a", "Full": "Users", "Differential": None},
+        {"SchemaId": "a", "Full": None, "Differential": None},
+        offer("", "Users"),
+        offer("a", ""),
     ],
-    ids=["full-is-text", "neither-full-nor-differential", "no-schema-id", "no-block"],
+    ids=["full-is-text", "neither-full-nor-differential", "no-schema-id", "no-name"],
 )
-def test_a_broken_list_is_told(answers: Any, catalogue: Catalogue, row: object, words: str) -> None:
-    answers.get(f"{LP}/datasets/bds", json=objects(row))
-    with pytest.raises(ProtocolError, match=words):
+def test_a_broken_entry_costs_itself_only(
+    answers: Any, catalogue: Catalogue, row: dict[str, Any]
+) -> None:
+    answers.get(f"{LP}/datasets/bds", json=objects(row, offer("c", "Roles")))
+    answers.get(f"{LP}/datasets/bds/c/extracts", json=objects(extract()))
+    [broken] = [one for one in catalogue.offers.values() if one.name != "Roles"]
+    with pytest.raises(ProtocolError, match="without a name or a SchemaId"):
+        catalogue.extracts(broken)
+    assert len(catalogue.extracts(catalogue.offers["roles"])) == 1
+
+
+def test_a_broken_list_is_told(answers: Any, catalogue: Catalogue) -> None:
+    answers.get(f"{LP}/datasets/bds", json=objects("Users"))
+    with pytest.raises(ProtocolError, match="no blocks"):
         _ = catalogue.offers
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import zipfile
 
 import pytest
 
@@ -65,10 +66,37 @@ def test_no_file_is_left_behind(one, monkeypatch, tmp_path):
     assert list(folder.iterdir()) == []
 
 
-def test_a_file_larger_than_the_folder_may_hold_is_refused(tmp_path):
+def test_what_is_larger_than_the_folder_may_hold_is_refused(tmp_path):
     scratch = Scratch(str(tmp_path), 100)
-    with pytest.raises(ConfigurationError, match="temp_gigabytes"), scratch.room_for(101, "users"):
-        pass
+    with (
+        pytest.raises(ConfigurationError, match="temp_gigabytes"),
+        scratch.room("users") as room,
+    ):
+        room.hold(tmp_path / "0.zip", 101)
+
+
+@pytest.mark.parametrize("announced", [0, 1, None], ids=["nothing", "a lie", "the truth"])
+@pytest.mark.parametrize("kilobytes", [1000, 50], ids=["parquet", "download"])
+def test_what_arrives_is_counted_whatever_was_announced(
+    tenant, loader, monkeypatch, tmp_path, announced, kilobytes
+):
+    one = loader(tenant("Grade Results", "Users"))
+    extract = one.sandbox.hub.data_sets["Grade Results"].extracts[-1]
+    extract.announced = announced
+    rows = "".join(f"{n},1,{n * n},7\r\n" for n in range(40_000))
+    with zipfile.ZipFile(extract.path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.csv", f"GradeObjectId,OrgUnitId,UserId,PointsNumerator\r\n{rows}")
+    assert 50_000 < extract.path.stat().st_size < 300_000
+    limit = "SOURCES__D2L_BRIGHTSPACE_DATA_SETS__FILES__TEMP_GIGABYTES"
+    monkeypatch.setenv(limit, str(kilobytes / 1e6))
+    one.run()
+    assert one.query("SELECT resource, reason FROM skipped_requests") == [
+        ("grade_results", "ConfigurationError")
+    ]
+    assert one.table("users") == one.truth("Users")
+    monkeypatch.delenv(limit)
+    one.run()
+    assert one.query("SELECT count(*) FROM grade_results") == [(40_000,)]
 
 
 @pytest.mark.parametrize(("age_seconds", "stays"), [(0, True), (3600, False)])
@@ -91,12 +119,37 @@ def test_downloads_wait_for_room(tmp_path):
     order: list[str] = []
 
     def second() -> None:
-        with scratch.room_for(60, "second"):
+        with scratch.room("second") as room:
+            room.hold(tmp_path / "2", 60)
             order.append("second in")
 
-    with scratch.room_for(60, "first"):
+    with scratch.room("first") as room:
+        room.hold(tmp_path / "1", 60)
         thread = threading.Thread(target=second)
         thread.start()
         order.append("first out")
     thread.join(5)
     assert order == ["first out", "second in"]
+
+
+def test_data_sets_that_wait_for_each_other_do_not_wait_for_ever(tmp_path):
+    scratch = Scratch(str(tmp_path), 100)
+    both_hold = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def grow(name: str) -> None:
+        try:
+            with scratch.room(name) as room:
+                room.hold(tmp_path / name, 50)
+                both_hold.wait(5)
+                room.hold(tmp_path / name, 60)
+                outcomes.append("went on")
+        except ConfigurationError:
+            outcomes.append("refused")
+
+    threads = [threading.Thread(target=grow, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(outcomes) == ["refused", "went on"]

@@ -40,10 +40,19 @@ class Downloads:
         self._sender = sender
         self._prepare = prepare
 
-    def fetch(self, link: str, target: Path, route: Route, *, size: int = 0) -> None:
+    def fetch(
+        self,
+        link: str,
+        target: Path,
+        route: Route,
+        *,
+        size: int = 0,
+        received: Callable[[int], object] | None = None,
+    ) -> None:
         """As `BrightspaceSession.download`."""
         where = RequestContext(route.template)
-        budget, file = RetryBudget(self._sender.limits, where), PartialFile(target, size)
+        budget = RetryBudget(self._sender.limits, where)
+        file = PartialFile(target, size, received)
         while True:
             before, sent = file.received, None
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .messages import HttpResponse
@@ -16,10 +16,14 @@ class PartialFile:
     Args:
         path: File to write; begins empty.
         size: Bytes it will have, where that was announced beforehand.
+        received: Called before each write with the bytes that will be there; may raise.
     """
 
-    def __init__(self, path: Path, size: int = 0) -> None:
+    def __init__(
+        self, path: Path, size: int = 0, received: Callable[[int], object] | None = None
+    ) -> None:
         self._path = path
+        self._received = received
         self._announced = size
         self._total: int | None = None
         self._validator: str | None = None
@@ -48,6 +52,8 @@ class PartialFile:
             file.truncate(self.received)
             file.seek(self.received)
             for chunk in chunks:
+                if self._received:
+                    self._received(self.received + len(chunk))
                 file.write(chunk)
                 self.received += len(chunk)
         expected = self._total or self._announced

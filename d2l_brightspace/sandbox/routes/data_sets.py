@@ -101,8 +101,8 @@ def _plugin_block(call: Call, data_set: DataSet, kind: Kind) -> dict[str, object
     suffix = " Differential" if kind == "Differential" else ""
     return {
         "PluginId": plugin,
-        "Name": f"{data_set.shape.name}{suffix}",
-        "Description": f"All of {data_set.shape.name}",
+        "Name": f"{data_set.name}{suffix}",
+        "Description": f"All of {data_set.name}",
         "ExtractsLink": f"{_url(call, data_set)}/plugins/{plugin}/extracts",
     }
 
@@ -117,7 +117,7 @@ def _extract(call: Call, data_set: DataSet, extract: Extract) -> dict[str, objec
         "CreatedDate": _time(extract.created),
         "QueuedForProcessingDate": _time(extract.created),
         "DownloadLink": link if extract.is_ready else None,
-        "DownloadSize": extract.path.stat().st_size,
+        "DownloadSize": extract.size,
         "Version": extract.version,
     }
 
@@ -143,12 +143,12 @@ def _old_entry(call: Call, data_set: DataSet, extract: Extract) -> dict[str, obj
     path = f"/d2l/api/lp/{_VERSION}/dataExport/bds/{plugin}/{extract.identifier}"
     return {
         "PluginId": plugin,
-        "Name": data_set.shape.name + ("" if is_full else " Differential"),
-        "Description": f"All of {data_set.shape.name}",
+        "Name": data_set.name + ("" if is_full else " Differential"),
+        "Description": f"All of {data_set.name}",
         "FullDataSet": is_full,
         "CreatedDate": _time(extract.created),
         "DownloadLink": f"{call.origin}{path}",
-        "DownloadSize": extract.path.stat().st_size,
+        "DownloadSize": extract.size,
         "Version": extract.version,
         "PreviousDataSets": None,
         "QueuedForProcessingDate": _time(extract.created),

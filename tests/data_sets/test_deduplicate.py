@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from d2l_brightspace.data_sets.deduplicate import keep_newest
+from d2l_brightspace.data_sets.deduplicate import deduplicate
 from d2l_brightspace.data_sets.dictionary import Column, DataSet
 from d2l_brightspace.data_sets.table_layout import Layout
 
@@ -28,7 +28,7 @@ def kept(folder: Path, columns: tuple[Column, ...], *files: list[tuple]) -> list
         table = layout.tabulate([_cast(one, c) for one, c in zip(arrays, columns)], "1")  # noqa: B905
         pq.write_table(table, path)
         paths.append(path)
-    lost = keep_newest(paths, layout, folder / "scratch")
+    lost = deduplicate(paths, layout, folder / "scratch")
     found = []
     for path in paths:
         table = pq.read_table(path)
