@@ -57,7 +57,7 @@ def handles_of(endpoint: Endpoint) -> Handles:
     tables_by_row = bool(schema) and "name" not in schema
     disposition = schema.get("write_disposition", "merge")
     strategy = schema.get("x-merge-strategy", "delete-insert")
-    _check(endpoint, strategy)
+    _check(endpoint, strategy, tables_by_row=tables_by_row)
     return Handles(
         as_rows=(
             pipes.current_load_id() is None  # somebody iterates over the resource
@@ -89,11 +89,17 @@ def handles_of(endpoint: Endpoint) -> Handles:
     )
 
 
-def _check(endpoint: Endpoint, strategy: str) -> None:
+def _check(endpoint: Endpoint, strategy: str, *, tables_by_row: bool) -> None:
     if pipes.is_parallelized():
         raise ConfigurationError(
             f"{endpoint.name}: parallelize() is not needed and not supported: the source reads "
             "side by side as it is. Take it away; `limits.requests_in_flight` says how many."
+        )
+    if tables_by_row and endpoint.replaces is not None:
+        raise ConfigurationError(
+            f"{endpoint.name}: the name of the table cannot depend on the row, because the rows of "
+            "a course are replaced as a whole in one table. Give it a fixed name, such as "
+            f'apply_hints(table_name="our_{endpoint.name}"), and split the table afterwards.'
         )
     if strategy == "scd2" and endpoint.since is not None:
         raise ConfigurationError(

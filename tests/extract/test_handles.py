@@ -12,7 +12,7 @@ import dlt
 import pytest
 
 from d2l_brightspace import BrightspaceError, ConfigurationError, run
-from d2l_brightspace.client.paging.time_windows import utc
+from d2l_brightspace.timestamps import utc_milliseconds
 from tests.flows.conftest import (  # noqa: F401  # fixtures
     count,
     counts_of_truth,
@@ -248,6 +248,17 @@ def test_a_table_for_each_kind_of_row(school: School) -> None:
     assert school.count("users_0", "user_id % 2 = 1") == 0
 
 
+def test_a_table_for_each_kind_of_row_is_refused_where_courses_are_replaced(
+    school: School,
+) -> None:
+    with pytest.raises(ConfigurationError, match="classlist: the name of the table cannot depend"):
+        school.run(
+            "classlist",
+            change=lambda source: source.classlist.apply_hints(table_name=lambda _row: "x"),
+        )
+    assert len(school.sandbox.requests) == 0
+
+
 @each_table
 @pytest.mark.parametrize(
     ("disposition", "times"),
@@ -352,7 +363,7 @@ def test_a_start_given_as_text(school: School) -> None:
     before = len(school.asked("/logging/"))
     school.run("log_messages", change=change)
     again = school.asked("/logging/")[before]
-    assert again["query"]["dateRangeStart"] == utc(newest)
+    assert again["query"]["dateRangeStart"] == utc_milliseconds(newest)
     assert school.count("log_messages") == rows
 
 
