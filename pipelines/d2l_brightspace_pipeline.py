@@ -2,7 +2,7 @@
 
 Run it from the root of the repository or from this folder:
 
-    python pipelines/d2l_brightspace_pipeline.py --resources classlist --org-unit-ids 6606,6607
+    python pipelines/d2l_brightspace_pipeline.py --tables classlist --org-unit-ids 6606,6607
 
 Settings come from `.dlt/config.toml`, credentials from `.dlt/secrets.toml` (see
 `.dlt/example.secrets.toml`) or from the environment.
@@ -34,9 +34,13 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--destination", default="warehouse", help="name of a dlt destination (default: warehouse)"
     )
     parser.add_argument(
+        "--tables",
         "--resources",
+        dest="tables",
+        metavar="TABLES",
         type=lambda text: [name.strip() for name in text.split(",") if name.strip()],
-        help="tables to load, separated by commas (default: all), e.g. users,classlist",
+        help="tables, groups or patterns of tables to load, separated by commas (default: core), "
+        "e.g. users,classlist,quizzes",
     )
     parser.add_argument(
         "--org-unit-ids",
@@ -64,7 +68,7 @@ def _org_unit_ids(text: str) -> list[int]:
 
 def load(
     destination: str = "warehouse",
-    resources: Sequence[str] | None = None,
+    tables: Sequence[str] | None = None,
     org_unit_ids: Sequence[int] | None = None,
     start_date: str | None = None,
     *,
@@ -84,11 +88,13 @@ def load(
         refresh="drop_sources" if full_refresh else None,
         progress=progress_display(),
     )
-    wanted: dict[str, Any] = {"org_unit_ids": org_unit_ids, "start_date": start_date}
+    wanted: dict[str, Any] = {
+        "tables": tables or None,
+        "org_unit_ids": org_unit_ids,
+        "start_date": start_date,
+    }
     # what is not given here comes from the configuration
     source = d2l_brightspace_source(**{name: v for name, v in wanted.items() if v is not None})
-    if resources:
-        source = source.with_resources(*resources)
     return run(pipeline, source, strict=strict)
 
 

@@ -86,8 +86,8 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
         *script,
         "--destination",
         "duckdb",
-        "--resources",
-        "classlist,log_messages",
+        "--tables",
+        "classlist,log_messages,quiz_attempts",
         "--org-unit-ids",
         str(course),
         "--start-date",
@@ -104,6 +104,7 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
     }
     assert ("lp/1.62/logging/", "2026-01-01T00:00:00.000Z") in asked
     assert (f"le/1.98/{course}/classlist/paged/", None) in asked
+    assert (f"le/1.98/{course}/quizzes/", None) in asked
     assert "Nothing was skipped." in done.stdout
 
 
@@ -111,7 +112,7 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
     ("arguments", "words", "code"),
     [
         (["--start-date", "yesterday"], 'Example: start_date = "2026-09-01"', 1),
-        (["--resources", "grades"], "{'grades'}", 1),
+        (["--tables", "grades"], "Setting `tables` names 'grades', which is no table", 1),
         (["--org-unit-ids", "0"], "org_unit_ids = [6606, 6607]", 1),
         (
             ["--org-unit-ids", "6606;6607"],
@@ -119,7 +120,7 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
             2,
         ),
     ],
-    ids=["start-date", "resource", "org-unit", "no-number"],
+    ids=["start-date", "table", "org-unit", "no-number"],
 )
 def test_wrong_arguments_say_what_is_right_and_send_nothing(
     workspace: Path, sandbox: Any, arguments: list[str], words: str, code: int
