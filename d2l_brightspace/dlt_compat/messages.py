@@ -11,6 +11,7 @@ from pathlib import Path
 import dlt
 from dlt.common import logger
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.exceptions import DltException
 from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
@@ -82,3 +83,18 @@ _DLT = str(Path(dlt.__file__).parent)
 _ARROW_HINTS_KEPT = re.compile(
     "In resource: (?P<resource>[^,]+), when merging arrow schema with dlt schema"
 )
+
+
+def forget_frames() -> None:
+    """Drop the frames that dlt's record of resolved settings holds on to.
+
+    dlt keeps each configuration that it resolved, and with one that lacked optional settings the
+    exception that said so: its traceback would keep everything alive that the run had on the stack,
+    connections and temporary files among it.
+    """
+    for trace in get_resolved_traces().all_traces:
+        for one in (trace.config, trace.value):
+            error: BaseException | None = getattr(one, "__exception__", None)
+            while error is not None:
+                error.__traceback__ = None
+                error = error.__cause__ or error.__context__

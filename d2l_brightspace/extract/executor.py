@@ -123,7 +123,7 @@ class Node:
 
     def may_start_later(self) -> bool:
         """Whether one more unit is wanted if one of those that were begun is skipped."""
-        return self.demand.units is not None and any(
+        return any(
             one.is_taking and one.failure is None and one.loaded < one.demand.units
             for one in (self, *self.descendants)
             if one.demand.units is not None
@@ -493,11 +493,11 @@ class Run:
         self, node: Node, rows: Iterable[Keys], units: Mapping[Node, Unit]
     ) -> Iterator[_List | None]:
         for keys in rows:
-            while not any(child.is_needed() for child in node.children):
+            while not any(_is_wanted(child, units) for child in node.children):
                 if not any(child.may_start_later() for child in node.children):
                     return
                 yield None
-            needed = [child for child in node.children if child.is_needed()]
+            needed = [child for child in node.children if _is_wanted(child, units)]
             for child in needed:
                 if child.endpoint is not None and child.endpoint.parents_per_request > 1:
                     child.gathered_keys.append(keys)
@@ -682,6 +682,11 @@ def _route(endpoint: Endpoint, typed: TypedRows) -> Route:
         page_rows=endpoint.page_size.rows if endpoint.page_size else None,
         parse=typed.parse,
     )
+
+
+def _is_wanted(child: Node, units: Mapping[Node, Unit]) -> bool:
+    """Whether its lists are wanted: for new units, or for one that was begun."""
+    return child.is_needed() or any(one in units for one in (child, *child.descendants))
 
 
 def _below(node: Node) -> Iterator[Node]:

@@ -13,6 +13,7 @@ from dlt.sources import DltSource
 
 from d2l_brightspace.client.http.private_logs import private_logs
 from d2l_brightspace.client.limits import Limits
+from d2l_brightspace.dlt_compat.messages import forget_frames
 from d2l_brightspace.extract.failures import TableFailure, collect_failures
 from d2l_brightspace.settings import resolve
 
@@ -65,6 +66,7 @@ def _surroundings(source: DltSource) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(quiet_log(source))
         stack.enter_context(private_logs())
+        stack.callback(forget_frames)
         stack.enter_context(older_objects_uncollected())
         yield
 

@@ -210,6 +210,23 @@ def test_two_courses_are_two_lists_and_what_is_skipped_is_made_up_for(school: Sc
     assert len(school.asked("/classlist/")) == 2 + len(skipped)
 
 
+@pytest.mark.parametrize("is_first_refused", [False, True])
+@pytest.mark.parametrize("table", ["quiz_attempts", "discussion_posts"])
+def test_a_limit_two_levels_deep_counts_courses(
+    school: School, table: str, is_first_refused: bool
+) -> None:
+    top = {"quiz_attempts": "quizzes", "discussion_posts": "discussion_forums"}[table]
+    first = school.sandbox.world.course_ids[0]
+    if is_first_refused:
+        school.sandbox.fail(top, 403, orgUnitId=first)
+    limited = {"change": lambda source: source.resources[table].add_limit(1), "tables": ["*"]}
+    school.run(table, **limited)
+    loaded = school.query(f"SELECT DISTINCT org_unit_id FROM {table}")
+    assert len(loaded) <= 1
+    assert not is_first_refused or loaded != [(first,)]
+    assert len(school.query(f"SELECT * FROM {table}")) < len(school.sandbox.rows(table))
+
+
 @pytest.mark.parametrize("table", ["users", "classlist"])
 def test_a_limit_of_rows(school: School, table: str) -> None:
     school.run(table, change=lambda one: one.resources[table].add_limit(30, count_rows=True))

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,18 @@ def test_no_row_is_in_the_log_when_the_destination_refuses_it(
     with pytest.raises(Exception, match="users"):
         run(pipeline, source_of(users=(rows, None, {"arrow": True})))
     assert "Canary-Person" not in capfd.readouterr().err + caplog.text
+
+
+def test_nothing_keeps_a_source_alive(pipeline: dlt.Pipeline) -> None:
+    @dlt.source
+    def school() -> Any:
+        return dlt.resource([{"id": 1}], name="people", primary_key="id", write_disposition="merge")
+
+    def load() -> weakref.ref[Any]:
+        source = school()
+        run(pipeline, source)
+        return weakref.ref(source)
+
+    source = load()
+    gc.collect()
+    assert source() is None
