@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dlt
 import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from d2l_brightspace.dlt_compat import destinations
 
@@ -122,3 +124,25 @@ def test_both_kinds_of_naming_are_told_apart(pipeline: dlt.Pipeline) -> None:
     assert [caps.has_case_sensitive_identifiers for caps in known] == [
         caps.has_case_sensitive_identifiers for caps in plain
     ]
+
+
+@pytest.mark.parametrize("own", [None, True], ids=["default", "set-by-the-user"])
+def test_duckdb_loads_in_any_order_for_a_while(tmp_path: Path, own: bool | None) -> None:
+    given = {} if own is None else {"preserve_insertion_order": own}
+    credentials = DuckDbCredentials(str(tmp_path / "any.duckdb"), global_config=given)
+    pipeline = dlt.pipeline(
+        "any_order",
+        pipelines_dir=str(tmp_path / "pipelines"),
+        destination=dlt.destinations.duckdb(credentials),
+    )
+
+    def keeps_order() -> Any:
+        with pipeline.sql_client() as client:
+            return client.execute_sql("SELECT current_setting('preserve_insertion_order')")
+
+    with destinations.private_destination(pipeline):
+        kept = keeps_order()
+        pipeline.run([{"id": 1}], table_name="one")
+    assert kept == [(bool(own),)], RELIED_ON + "`global_config` of resolved credentials"
+    assert keeps_order() == [(True,)]
+    assert credentials.global_config == given

@@ -21,7 +21,6 @@ _SEAM = timedelta(milliseconds=1)
 _SHORTEST = timedelta(seconds=2)
 _PAGES_WORTH_A_WINDOW = 10
 """Each window ends with a page that is not full, so fewer would cost more than they save."""
-_PAGES_TO_GUESS_BY = 2
 
 
 @dataclass
@@ -64,11 +63,7 @@ class TimeWindow:
         left = (self.end or datetime.now(timezone.utc)) - self._last
         # a guess from how far these pages reach; a wrong one costs speed, not rows
         pages_left = self._pages * (left / (self._last - self._first))
-        if (
-            left < _SHORTEST
-            or self._pages < _PAGES_TO_GUESS_BY
-            or pages_left < _PAGES_WORTH_A_WINDOW
-        ):
+        if left < _SHORTEST or pages_left < _PAGES_WORTH_A_WINDOW:
             return None
         middle = self._last + left / 2
         later = TimeWindow(self.field, self.end)
