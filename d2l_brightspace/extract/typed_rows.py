@@ -9,8 +9,9 @@ nobody declared are learnt from it, so that a tenant that has them is as fast fr
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 import msgspec
@@ -134,11 +135,17 @@ def columns_of(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 def _gather(blocks: Sequence[Any], plan: Plan, columns: dict[str, list[Any]]) -> None:
     for slot, below in plan:
-        values = list(map(attrgetter(slot), blocks))
+        values = _reader(slot)(blocks)
         if isinstance(below, str):
             columns[below] = values
         else:
             _gather([below if one is None else one for one in values], below._plan, columns)
+
+
+@cache
+def _reader(slot: str) -> Callable[[Sequence[Any]], list[Any]]:
+    """Reads one slot of many rows: an attribute that is spelled out takes half the time."""
+    return eval(f"lambda blocks: [block.{slot} for block in blocks]")  # type: ignore[no-any-return]  # noqa: S307  # a name
 
 
 def raw_texts(values: Collection[Any]) -> list[str | None]:
@@ -160,7 +167,7 @@ def _struct(tree: Tree, types: Mapping[str, str], dropped: Collection[str]) -> t
     plan: Plan = []
     for number, (field, below) in enumerate(tree.items()):
         # a slot cannot have any name that a JSON field can have; those with `_` in front are ours
-        slot = field if field.isidentifier() and not field.startswith("_") else f"_{number}"
+        slot = field if _is_plain_name(field) else f"_{number}"
         rename[slot] = field
         if isinstance(below, dict):
             nested = _struct(below, types, dropped)
@@ -184,4 +191,10 @@ def _struct(tree: Tree, types: Mapping[str, str], dropped: Collection[str]) -> t
 
 _CAN_BE_NAMED = re.compile(r'[^"\\\x00-\x1f]+')
 """Names that msgspec takes for a field; a body with any other is read the tolerant way."""
+
+
+def _is_plain_name(field: str) -> bool:
+    return field.isidentifier() and field.isascii() and field[0] != "_" and not iskeyword(field)
+
+
 _FIRST_KEY = re.compile(rb'\s*\{\s*"(\w+)"')
