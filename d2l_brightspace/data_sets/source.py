@@ -27,12 +27,17 @@ from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
-from d2l_brightspace.extract.batching import SKIPPED_REQUESTS, skipped_request
+from d2l_brightspace.extract.batching import (
+    SKIPPED_REQUESTS,
+    current_load_id,
+    skipped_request,
+)
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
 from .audit_tables import AUDIT_TABLES, CODES, CODES_HINTS, code_rows
 from .catalogue import LIST_ROUTE, Catalogue, Offer
+from .changes import CHANGES_HINTS, DATA_SET_CHANGES, changes_of_list
 from .dictionary import DataSet, by_name, by_schema_id, dictionary, table_name
 from .download import DOWNLOAD_ROUTE, Scratch
 from .identity import LONGEST, RESERVED, Loaded
@@ -102,7 +107,7 @@ def brightspace_data_sets_source(
         wanted = list(named.values())
         others = []
     resources = [_resource(context, data_set, named=data_sets is not None) for data_set in wanted]
-    return [*_audit_tables(), _codes(), *resources, *others]
+    return [*_audit_tables(), _codes(), _changes_of_list(context), *resources, *others]
 
 
 @with_config(sections=("sources", SECTION))
@@ -257,7 +262,21 @@ _AUDIT_TABLES = {**AUDIT_TABLES, "skipped_requests": SKIPPED_REQUESTS}
 
 def _audit_tables() -> list[DltResource]:
     """The audit tables as resources of their own, so that their tables exist without any row."""
-    return [_audit_table(name, hints) for name, hints in _AUDIT_TABLES.items()]
+    hints = {name: one for name, one in _AUDIT_TABLES.items() if name != DATA_SET_CHANGES}
+    return [_audit_table(name, one) for name, one in hints.items()]
+
+
+def _changes_of_list(context: LoadContext) -> DltResource:
+    @dlt.resource(**{"name": DATA_SET_CHANGES, **CHANGES_HINTS})
+    def changes() -> Iterator[Any]:
+        yield dlt.mark.materialize_table_schema()
+        offers = context.catalogue.offers.values()
+        now = {one.identity: (one.table, one.name) for one in offers}
+        state = dlt.current.resource_state(DATA_SET_CHANGES)
+        if rows := changes_of_list(now, state, current_load_id() or "none"):
+            yield rows
+
+    return changes
 
 
 def _audit_table(name: str, hints: dict[str, Any]) -> DltResource:
