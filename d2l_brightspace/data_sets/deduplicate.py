@@ -11,12 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .table_layout import LOAD_ID, Layout
 
 MEMORY = "256MB"
 ROWS_AT_ONCE = 50_000
+FEW_ROWS = 200_000
+"""So many keys are compared in memory."""
 
 
 class KeyTooSmall(Exception):
@@ -54,7 +57,7 @@ def deduplicate(
     Raises:
         KeyTooSmall: If rows would be lost that no other row is a newer version of.
     """
-    if not layout.key or not files:
+    if not layout.key or not files or _are_few_and_distinct(files, layout):
         return [0] * len(files)
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
@@ -73,6 +76,25 @@ def deduplicate(
                 twin.replace(path)
                 written(twin, 0)
     return lost
+
+
+def _are_few_and_distinct(files: Sequence[Path], layout: Layout) -> bool:
+    """Whether no key is repeated, as far as memory alone can tell.
+
+    A database that is made and thrown away costs 40 ms of CPU, and a daily run has 140 data sets
+    with a few rows each.
+    """
+    keys = []
+    for path in files:
+        with pq.ParquetFile(path) as file:
+            if file.metadata.num_rows > FEW_ROWS:
+                return False
+            keys.append(file.read(layout.key, use_threads=False))
+    together = pa.concat_tables(keys, promote_options="permissive")
+    if together.num_rows > FEW_ROWS:
+        return False
+    distinct = together.group_by(layout.key, use_threads=False).aggregate([])
+    return bool(distinct.num_rows == together.num_rows)
 
 
 def _find_repeated_keys(

@@ -101,3 +101,14 @@ def test_a_row_that_is_repeated_as_it_is_stays_once(copies, tmp_path):
 
 def test_without_a_key_every_row_is_kept(tmp_path):
     assert kept(tmp_path, (NOTE,), [("a",), ("a",)]) == [[("a",), ("a",)]]
+
+
+@pytest.mark.parametrize("few_rows", [0, 10], ids=["database", "memory"])
+def test_the_way_of_few_rows_and_of_many_is_the_same(tmp_path, monkeypatch, few_rows):
+    from d2l_brightspace.data_sets import deduplicate as module
+
+    monkeypatch.setattr(module, "FEW_ROWS", few_rows)
+    found = kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(3, "c"), (4, None)])
+    assert found == [[(1, "a"), (2, "b")], [(3, "c"), (4, None)]]
+    found = kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(2, "c")])
+    assert found == [[(1, "a")], [(2, "c")]]
