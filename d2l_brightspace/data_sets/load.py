@@ -62,16 +62,15 @@ class LoadContext:
     full_every: timedelta | None = None
     largest_csv_bytes: float = float("inf")
     coverage: Coverage = field(default_factory=Coverage)
-    _claimed: set[str] = field(default_factory=set)
+    _claimed: set[tuple[str, str]] = field(default_factory=set)
     _claiming: threading.Lock = field(default_factory=threading.Lock)
 
-    def claim(self, table: str) -> bool:
-        """Whether a table is still to be loaded in this run; it is not, from now on."""
+    def claim(self, table: str, load_id: str) -> bool:
+        """Whether a table is still to be loaded in a run; it is not, from now on."""
         with self._claiming:
-            if table in self._claimed:
-                return False
-            self._claimed.add(table)
-            return True
+            is_free = (table, load_id) not in self._claimed
+            self._claimed.add((table, load_id))
+            return is_free
 
 
 @dataclass

@@ -164,7 +164,7 @@ def _other_data_sets(context: LoadContext) -> DltResource:
 
 
 def _load(context: LoadContext, offer: Offer, resource: str) -> Iterator[Any]:
-    if not context.claim(offer.table):
+    if not context.claim(offer.table, current_load_id() or "none"):
         return  # by another of its names
     alone = resource != OTHER_DATA_SETS
     load = DataSetLoad(context, offer, _state_of(offer), resource, alone=alone)

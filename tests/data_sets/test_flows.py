@@ -85,6 +85,15 @@ def test_running_again_changes_nothing(tenant, loader):
     assert not any("extracts/" in request["path"] for request in one.sandbox.requests)
 
 
+def test_one_source_may_be_run_again_and_again(tenant, loader):
+    one = loader(tenant("Discussion Posts", "Grade Results"), full_every_days=7)
+    source = one.source()
+    for _ in range(5):
+        one.run_source(source)
+        assert one.table("discussion_posts") == one.truth("Discussion Posts")
+        one.sandbox.hub.advance(2)
+
+
 def test_several_days_at_once_give_the_same_as_each_day(tenant, loader):
     one = loader(tenant("Discussion Posts"))
     one.run()
