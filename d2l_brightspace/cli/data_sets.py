@@ -132,6 +132,7 @@ def _plain(text: str) -> str:
 @click.option("--deletes", type=click.Choice(["keep", "drop"]), help="Rows marked as deleted.")
 @click.option("--bad-rows", type=click.Choice(["stop", "quarantine"]), help="Rows that do not fit.")
 @click.option("--full-every-days", type=int, help="Age from which a table is built anew.")
+@click.option("--deleted-rows", is_flag=True, help="Note the keys of rows that are gone for good.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything was skipped.")
 @reports_errors
 def load_data_sets(
@@ -140,6 +141,7 @@ def load_data_sets(
     deletes: str | None,
     bad_rows: str | None,
     full_every_days: int | None,
+    deleted_rows: bool,
     strict: bool,
 ) -> None:
     """Load data sets: those named, or all that the tenant offers."""
@@ -150,6 +152,7 @@ def load_data_sets(
         deletes=deletes,
         bad_rows=bad_rows,
         full_every_days=full_every_days,
+        deleted_rows=deleted_rows or None,
     )
     click.echo(str(report))
     sys.exit(report.exit_code)

@@ -12,6 +12,7 @@ from d2l_brightspace.endpoints.columns import count, flag, identifier, personal,
 
 from .changes import CHANGES_HINTS, DATA_SET_CHANGES
 from .csv_to_arrow import BadRow, Converted
+from .deleted import DELETED_HINTS, DELETED_ROWS
 from .dictionary import codes, table_name
 from .planning import Extract
 
@@ -40,6 +41,7 @@ AUDIT_TABLES: dict[str, dict[str, Any]] = {
             "rows_in_file": count("Rows below the header."),
             "rows_loaded": count("Rows that went to the table, or to the steps of a user."),
             "rows_older": count("Rows left out for a newer version in another extract of the run."),
+            "rows_disappeared": count("Rows the table had and this full has not; if counted."),
             "rows_inserted": count("Rows that were new; known only where the table was empty."),
             "rows_marked_deleted": count("Rows whose IsDeleted is true; null without the column."),
             "rows_bad": count("Rows that went to bad_rows."),
@@ -52,6 +54,7 @@ AUDIT_TABLES: dict[str, dict[str, Any]] = {
         },
     },
     DATA_SET_CHANGES: CHANGES_HINTS,
+    DELETED_ROWS: DELETED_HINTS,
     BAD_ROWS: {
         "write_disposition": "merge",
         "primary_key": [*_EXTRACT, "line"],

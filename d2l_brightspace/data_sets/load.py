@@ -37,6 +37,7 @@ from .changes import Changes
 from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
 from .deduplicate import KeyTooSmall, column_that_tells_rows_apart, deduplicate
+from .deleted import DELETED_ROWS, deleted_rows, keys_in_table, keys_that_are_gone
 from .dictionary import Column, DataSet
 from .download import DOWNLOAD_ROUTE, Room, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
@@ -61,6 +62,8 @@ class LoadContext:
     bad_rows: BadRows = "stop"
     full_every: timedelta | None = None
     largest_csv_bytes: float = float("inf")
+    deleted_rows: bool = False
+    """Whether to note the keys of rows that a new full has no more."""
     coverage: Coverage = field(default_factory=Coverage)
     _claimed: set[tuple[str, str]] = field(default_factory=set)
     _claiming: threading.Lock = field(default_factory=threading.Lock)
@@ -83,6 +86,8 @@ class _File:
     seconds: float
     older: int = 0
     """Rows of which another file has a newer version."""
+    disappeared: int | None = None
+    """Rows of the table that it has no more; None where nobody counted."""
 
 
 class _KeyHasGrown(Exception):
@@ -198,6 +203,26 @@ class DataSetLoad:
             return None
         return datetime.min.replace(tzinfo=timezone.utc)
 
+    def _gone(
+        self, files: Sequence[_File], todo: Plan, layout: Layout, progress: Progress | None
+    ) -> list[dict[str, Any]]:
+        """The rows of `deleted_rows`; only for a table that is built anew with the key it had."""
+        had = self.state.get("key")
+        same_key = had is None or had == [column.name for column in self.data_set.keys]
+        if not (self.context.deleted_rows and todo.replaces and progress and layout.key):
+            return []
+        if not same_key:
+            return []
+        table = self.data_set.table
+        gone = keys_that_are_gone(
+            keys_in_table(table, layout),
+            [file.converted.path for file in files],
+            layout,
+            self.context.scratch.path(""),
+        )
+        files[0].disappeared = 0
+        return deleted_rows(table, gone, files[0].extract.created, self.load_id)
+
     def _prepare(self, todo: Plan, room: Room) -> tuple[list[_File], Layout]:
         """Download, convert, and leave one row for each key in all files together."""
         files = [self._fetch(extract, room) for extract in todo.extracts]
@@ -243,8 +268,12 @@ class DataSetLoad:
             hints = self._hints(layout, write_disposition(replaces=False))
             yield from self._hand_on_rows(files, hints)
             return
+        gone = self._gone(files, todo, layout, progress)
         yield from self._hand_on(files, todo, layout, steps)
         self._note_changes(files, progress)
+        if gone:
+            yield past_steps(dlt.mark.with_table_name(gone, DELETED_ROWS))
+            files[0].disappeared = len(gone)
         yield from map(past_steps, self._record(files, todo, progress))
         yield from map(past_steps, self._changes.rows(self.load_id))
         self.state.update(_as_state(after(todo, progress)))
@@ -384,6 +413,7 @@ class DataSetLoad:
                 if is_full and progress is None
                 else None,
                 rows_marked_deleted=file.converted.deleted if has_deleted else None,
+                rows_disappeared=file.disappeared,
                 seconds=round(file.seconds, 3),
                 gap=todo.gap,
                 load_id=self.load_id,

@@ -58,6 +58,7 @@ def brightspace_data_sets_source(
     bad_rows: BadRows = "stop",
     full_every_days: int | None = 28,
     lp_version: str | None = None,
+    deleted_rows: bool = False,
 ) -> list[DltResource]:
     """Brightspace Data Sets, full and differential, each in a table of its own.
 
@@ -77,6 +78,8 @@ def brightspace_data_sets_source(
         full_every_days: Age from which a table is built anew of the newest full extract, which is
             where rows that were deleted for good disappear; None to do so only where it must be.
         lp_version: As in `d2l_brightspace_source`.
+        deleted_rows: Whether to note, where a table is built anew, the keys of rows that are gone
+            for good, in the table `deleted_rows`; reads the keys of the whole table.
 
     Returns:
         Resources named as their tables, `other_data_sets` for those nobody documents,
@@ -98,6 +101,7 @@ def brightspace_data_sets_source(
         bad_rows,
         None if full_every_days is None else timedelta(days=full_every_days),
         files.max_csv_gigabytes * 1e9,
+        deleted_rows,
     )
     if data_sets is None:
         wanted = list(dictionary().values())
