@@ -40,7 +40,7 @@ COLUMNS = {
     "IsExempt": "bool",
 }
 ROWS_AT_ONCE = 250_000
-TARGET_RATIO, TARGET_MEGABYTES = 2.5, 800
+TARGET_RATIO, TARGET_MEGABYTES = 1.5, 600
 
 
 def main() -> None:
@@ -62,8 +62,28 @@ def report(sizes: Sequence[tuple[int, int]]) -> str:
     for rows, rounds in sizes:
         with tempfile.TemporaryDirectory() as folder:
             lines += compare(rows, rounds, Path(folder))
-    lines.append(f"\nAllowed: {TARGET_RATIO} of the limit, and {TARGET_MEGABYTES} MB.")
+    lines.append(f"\nGoal: {TARGET_RATIO} of the limit, and {TARGET_MEGABYTES} MB.")
+    with tempfile.TemporaryDirectory() as folder:
+        lines.append(daily(Path(folder)))
     return "\n".join(lines)
+
+
+def daily(folder: Path, rows: int = 20) -> str:
+    """A normal daily run: all data sets there are, a small differential of each."""
+    from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+
+    settings = SandboxSettings(courses=1, users=2, class_size=1, log_messages=0, data_set_rows=rows)
+    with Sandbox(settings) as sandbox:
+        token = sandbox.credentials["bearer"]["token"]
+        first = _side("whole", sandbox.url, token, folder / "daily")
+        sandbox.hub.advance(1)
+        found = _side("whole", sandbox.url, token, folder / "daily", again=True)
+        count = len(sandbox.hub.data_sets)
+    return (
+        f"\nA daily run of {count} data sets with a few rows each, the report included: "
+        f"{found['seconds']:.1f} s, {found['cpu']:.1f} s of CPU, {found['megabytes']:.0f} MB "
+        f"(the first load: {first['seconds']:.1f} s)."
+    )
 
 
 def compare(rows: int, rounds: int, folder: Path) -> list[str]:
@@ -94,9 +114,10 @@ def compare(rows: int, rounds: int, folder: Path) -> list[str]:
     ]
 
 
-def _side(side: str, url: str, token: str, folder: Path) -> dict[str, Any]:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+def _side(side: str, url: str, token: str, folder: Path, *, again: bool = False) -> dict[str, Any]:
+    if not again:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
     command = [sys.executable, "-m", "benchmarks.data_sets", "--side", side]
     command += ["--url", url, "--token", token, "--folder", str(folder)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -173,11 +194,34 @@ def ours(options: argparse.Namespace) -> dict[str, Any]:
         return _result(seconds, client.execute_sql(query))
 
 
+def whole(options: argparse.Namespace) -> dict[str, Any]:
+    began = time.monotonic()
+    import dlt
+
+    from d2l_brightspace import BearerAuth, brightspace_data_sets_source, run
+
+    folder = Path(options.folder)
+    pipeline = dlt.pipeline(
+        "data_sets_benchmark",
+        destination=dlt.destinations.duckdb(str(folder / "x.duckdb")),
+        dataset_name="bds",
+        pipelines_dir=str(folder),
+    )
+    source = brightspace_data_sets_source(options.url, BearerAuth(token=options.token))
+    report = run(pipeline, source)
+    return _result(time.monotonic() - began, len(report.tables))
+
+
 def _result(seconds: float, rows: object) -> dict[str, Any]:
-    return {"seconds": seconds, "megabytes": megabytes("VmHWM"), "sum": str(rows)}
+    return {
+        "seconds": seconds,
+        "cpu": time.process_time(),
+        "megabytes": megabytes("VmHWM"),
+        "sum": str(rows),
+    }
 
 
-_SIDES = {"limit": limit, "ours": ours}
+_SIDES = {"limit": limit, "ours": ours, "whole": whole}
 
 
 def make_archive(path: Path, rows: int) -> int:

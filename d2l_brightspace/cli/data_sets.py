@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .errors import reports_errors
 
 if TYPE_CHECKING:
+    from d2l_brightspace.data_sets.catalogue import Catalogue
     from d2l_brightspace.pipeline.report import RunReport
 
 PIPELINE = "d2l_brightspace_data_sets"
@@ -21,42 +25,103 @@ def data_sets() -> None:
     """Brightspace Data Sets: list what the tenant offers, load it."""
 
 
+_of_pipeline = click.option(
+    "--pipeline", default=PIPELINE, show_default=True, help="Pipeline that loads them."
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
 @data_sets.command("list")
-@click.option("--pipeline", default=PIPELINE, show_default=True, help="Pipeline that loads them.")
+@click.argument("patterns", nargs=-1)
+@_of_pipeline
+@_as_json
 @reports_errors
-def list_data_sets(pipeline: str) -> None:
+def list_data_sets(patterns: tuple[str, ...], pipeline: str, *, as_json: bool) -> None:
     """Show what the tenant offers and how far it has been loaded.
 
+    PATTERNS are names of data sets or tables, such as "quiz_*"; without them everything is listed.
     Times are UTC, sizes are of the newest extract in MB; * marks data sets nobody documents, whose
     columns are loaded as text.
     """
+    from d2l_brightspace.data_sets.listing import listing, megabytes, moment
+
+    catalogue, state = _tenant_and_state(pipeline)
+    found = list(listing(catalogue, state, patterns))
+    if as_json:
+        click.echo(json.dumps([one.as_json() for one in found], indent=2))
+        return
+    heads = ("table", "full", "MB", "differential", "MB", "kept", "version", "loaded up to")
+    _print_table(
+        heads,
+        [
+            (
+                one.table + ("" if one.documented else " *"),
+                moment(one.full.created if one.full else None),
+                megabytes(one.full),
+                moment(one.differential.created if one.differential else None),
+                megabytes(one.differential),
+                f"{one.fulls} + {one.differentials}",
+                str(one.as_json()["version"] or "-"),
+                one.problem or moment(one.progress.until if one.progress else None),
+            )
+            for one in found
+        ],
+    )
+
+
+@data_sets.command("drift")
+@_of_pipeline
+@_as_json
+@click.option("--strict", is_flag=True, help="Exit code 1 if anything has changed.")
+@reports_errors
+def show_drift(pipeline: str, *, as_json: bool, strict: bool) -> None:
+    """Show what has changed at the tenant since the last load; downloads nothing.
+
+    New, renamed and retired data sets, jumps of versions, data sets that are not made anew any
+    more; and the columns in which the files of the last load differ from what is documented.
+    """
+    from d2l_brightspace.data_sets.drift import drift
+    from d2l_brightspace.data_sets.settings import SECTION
+
+    catalogue, state = _tenant_and_state(pipeline)
+    found = list(drift(catalogue, state.get("sources", {}).get(SECTION, {})))
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found], indent=2))
+    elif found:
+        heads = ("table", "change", "what")
+        _print_table(heads, [(one.table, one.change, one.detail) for one in found])
+    else:
+        click.echo("Nothing has changed.")
+    sys.exit(1 if strict and found else 0)
+
+
+def _tenant_and_state(pipeline: str) -> tuple[Catalogue, Mapping[str, Any]]:
     import dlt
-    from rich.console import Console
-    from rich.table import Table
 
     from d2l_brightspace.data_sets.catalogue import Catalogue
-    from d2l_brightspace.data_sets.listing import listing, megabytes, moment
     from d2l_brightspace.data_sets.settings import SECTION
     from d2l_brightspace.data_sets.source import configured_data_sets_session, loaded_tables
 
     state = dlt.pipeline(pipeline).state
     of_source = state.get("sources", {}).get(SECTION, {})
-    catalogue = Catalogue(configured_data_sets_session(), lambda: loaded_tables(of_source))
-    found = listing(catalogue, state)
-    table = Table("table", "full", "MB", "differential", "MB", "kept", "version", "loaded up to")
-    for one in found:
-        newest = one.differential or one.full
-        table.add_row(
-            one.table + ("" if one.documented else " *"),
-            moment(one.full.created if one.full else None),
-            megabytes(one.full),
-            moment(one.differential.created if one.differential else None),
-            megabytes(one.differential),
-            f"{one.fulls} + {one.differentials}",
-            newest.version if newest else "-",
-            moment(one.progress.until if one.progress else None),
-        )
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    return Catalogue(configured_data_sets_session(), lambda: loaded_tables(of_source)), state
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns that line up; numbers to the right, the last one as long as it is."""
+    lines = [heads, *([_plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if head == "MB" else cell.ljust(width)
+            for head, cell, width in zip(heads, line, widths, strict=True)
+        ]
+        click.echo("  ".join(cells).rstrip())
+
+
+def _plain(text: str) -> str:
+    # names come from outside: nothing in them steers a terminal
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 @data_sets.command("load")
@@ -67,6 +132,7 @@ def list_data_sets(pipeline: str) -> None:
 @click.option("--deletes", type=click.Choice(["keep", "drop"]), help="Rows marked as deleted.")
 @click.option("--bad-rows", type=click.Choice(["stop", "quarantine"]), help="Rows that do not fit.")
 @click.option("--full-every-days", type=int, help="Age from which a table is built anew.")
+@click.option("--deleted-rows", is_flag=True, help="Note the keys of rows that are gone for good.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything was skipped.")
 @reports_errors
 def load_data_sets(
@@ -75,6 +141,7 @@ def load_data_sets(
     deletes: str | None,
     bad_rows: str | None,
     full_every_days: int | None,
+    deleted_rows: bool,
     strict: bool,
 ) -> None:
     """Load data sets: those named, or all that the tenant offers."""
@@ -85,6 +152,7 @@ def load_data_sets(
         deletes=deletes,
         bad_rows=bad_rows,
         full_every_days=full_every_days,
+        deleted_rows=deleted_rows or None,
     )
     click.echo(str(report))
     sys.exit(report.exit_code)

@@ -5,9 +5,9 @@ Nothing is ever extracted to disk; the one member is read as a stream, whatever 
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +16,18 @@ from typing import BinaryIO, cast
 
 from d2l_brightspace.client.errors import ProtocolError
 
+from .inflate import ERRORS, Inflated
+
 LARGEST_RATIO = 250
 """Real data sets shrink to a fifth or a twentieth; deflate cannot do more than 1032."""
 _SMALL_BYTES = 50 * 1024 * 1024
+_BUFFER_BYTES = 256 * 1024
+_DAMAGED: tuple[type[Exception], ...] = (
+    zipfile.BadZipFile,
+    *ERRORS,
+    EOFError,
+    NotImplementedError,
+)
 _ENCRYPTED = 0x1
 _LARGEST_DIRECTORY = 1024 * 1024
 _END = struct.Struct("<4s4H2LH")
@@ -56,7 +65,7 @@ class Archive:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 yield archive
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except _DAMAGED as error:
             what = "is cut short or damaged" if _starts_as_zip(self.path) else "is no zip file"
             raise BadArchive(
                 f"{self.name}: the download {what} ({type(error).__name__}); run again, and if it "
@@ -97,8 +106,10 @@ class Archive:
         Raises:
             BadArchive: If the archive is damaged.
         """
-        with self._opened() as archive, archive.open(archive.infolist()[0]) as member:
-            yield cast("BinaryIO", member)
+        with self._opened() as archive:
+            member = archive.infolist()[0]
+            with io.BufferedReader(Inflated(self.path, member), _BUFFER_BYTES) as stream:
+                yield cast("BinaryIO", stream)
 
     def _refused(self, why: str) -> BadArchive:
         return BadArchive(f"{self.name}: the download {why}; it is refused")

@@ -10,7 +10,9 @@ from dlt.common.json import json
 
 from d2l_brightspace.endpoints.columns import count, flag, identifier, personal, text, timestamp
 
+from .changes import CHANGES_HINTS, DATA_SET_CHANGES
 from .csv_to_arrow import BadRow, Converted
+from .deleted import DELETED_HINTS, DELETED_ROWS
 from .dictionary import codes, table_name
 from .planning import Extract
 
@@ -37,7 +39,9 @@ AUDIT_TABLES: dict[str, dict[str, Any]] = {
             "reason": text("Why a full was taken; newer where a differential was added."),
             "version": text("Version of the data sets' schema."),
             "rows_in_file": count("Rows below the header."),
-            "rows_loaded": count("Rows that went to the table; of the others there was a newer."),
+            "rows_loaded": count("Rows that went to the table, or to the steps of a user."),
+            "rows_older": count("Rows left out for a newer version in another extract of the run."),
+            "rows_disappeared": count("Rows the table had and this full has not; if counted."),
             "rows_inserted": count("Rows that were new; known only where the table was empty."),
             "rows_marked_deleted": count("Rows whose IsDeleted is true; null without the column."),
             "rows_bad": count("Rows that went to bad_rows."),
@@ -49,6 +53,8 @@ AUDIT_TABLES: dict[str, dict[str, Any]] = {
             "load_id": text("Run that loaded it; the load_id in _dlt_loads."),
         },
     },
+    DATA_SET_CHANGES: CHANGES_HINTS,
+    DELETED_ROWS: DELETED_HINTS,
     BAD_ROWS: {
         "write_disposition": "merge",
         "primary_key": [*_EXTRACT, "line"],
@@ -118,6 +124,7 @@ def extract_loaded(
         "version": extract.version,
         "rows_in_file": converted.rows_in_file,
         "rows_loaded": converted.rows - older,
+        "rows_older": older,
         "rows_bad": len(converted.bad),
         "bytes": extract.size,
         **more,

@@ -29,7 +29,7 @@ import pyarrow as pa
 from d2l_brightspace.client.errors import ProtocolError
 
 from .dictionary import Column
-from .table_layout import Layout, arrow_type, find_columns
+from .table_layout import LOAD_ID, Layout, arrow_type, find_columns
 
 BLOCK_BYTES = 4 * 1024 * 1024
 LARGEST_ROW_BYTES = 16 * 1024 * 1024
@@ -180,7 +180,11 @@ def _write(
     with (
         target.open("wb") as sink,
         pq.ParquetWriter(
-            sink, layout.schema, compression="none", use_dictionary=False, write_statistics=False
+            sink,
+            layout.schema,
+            compression="none",
+            use_dictionary=[LOAD_ID],
+            write_statistics=False,
         ) as writer,
         ThreadPoolExecutor(1) as pool,
     ):

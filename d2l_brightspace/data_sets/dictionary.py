@@ -36,6 +36,9 @@ class Column:
     privacy: str = "unclassified"
     """What it says of a person: `none`, `person_key`, `name`, `contact`, `identifier`, `network`,
     `free_text`, `behaviour`; `unclassified` where nobody documents it."""
+    grown: bool = False
+    """Whether files show that it belongs to the key, which nobody documents; the column of a table
+    that has rows already stays nullable."""
     references: str = ""
     """`Users.UserId`, the data set and column that its values are of."""
 
@@ -69,7 +72,7 @@ class DataSet:
     @property
     def has_nullable_key(self) -> bool:
         """Whether the key may hold nulls, which no database takes for equal to each other."""
-        return any(column.nullable for column in self.keys)
+        return any(column.nullable and not column.grown for column in self.keys)
 
     def column_of(self, role: Role) -> Column | None:
         """The first column of a role."""

@@ -10,13 +10,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import dlt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
@@ -32,10 +33,12 @@ from d2l_brightspace.dlt_compat.pipes import current_load_id
 from .archive import Archive
 from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded
 from .catalogue import Catalogue, Offer
+from .changes import Changes
 from .coverage import Coverage
 from .csv_to_arrow import Converted, convert, read_header
-from .deduplicate import deduplicate
-from .dictionary import DataSet
+from .deduplicate import KeyTooSmall, column_that_tells_rows_apart, deduplicate
+from .deleted import DELETED_ROWS, deleted_rows, keys_in_table, keys_that_are_gone
+from .dictionary import Column, DataSet
 from .download import DOWNLOAD_ROUTE, Room, Scratch, download_extract
 from .planning import Extract, Plan, Progress, after, plan
 from .settings import BadRows, Deletes
@@ -59,17 +62,18 @@ class LoadContext:
     bad_rows: BadRows = "stop"
     full_every: timedelta | None = None
     largest_csv_bytes: float = float("inf")
+    deleted_rows: bool = False
+    """Whether to note the keys of rows that a new full has no more."""
     coverage: Coverage = field(default_factory=Coverage)
-    _claimed: set[str] = field(default_factory=set)
+    _claimed: set[tuple[str, str]] = field(default_factory=set)
     _claiming: threading.Lock = field(default_factory=threading.Lock)
 
-    def claim(self, table: str) -> bool:
-        """Whether a table is still to be loaded in this run; it is not, from now on."""
+    def claim(self, table: str, load_id: str) -> bool:
+        """Whether a table is still to be loaded in a run; it is not, from now on."""
         with self._claiming:
-            if table in self._claimed:
-                return False
-            self._claimed.add(table)
-            return True
+            is_free = (table, load_id) not in self._claimed
+            self._claimed.add((table, load_id))
+            return is_free
 
 
 @dataclass
@@ -82,6 +86,37 @@ class _File:
     seconds: float
     older: int = 0
     """Rows of which another file has a newer version."""
+    disappeared: int | None = None
+    """Rows of the table that it has no more; None where nobody counted."""
+
+
+class _KeyHasGrown(Exception):
+    """The files do not fit the key that is known.
+
+    Args:
+        again: Whether to begin again, with the key as it is known now.
+    """
+
+    def __init__(self, *, again: bool) -> None:
+        super().__init__(again)
+        self.again = again
+
+
+def _reconcile(file: _File) -> None:
+    """Check that every row of a file is loaded, older than another, or put aside.
+
+    Raises:
+        ProtocolError: If one got lost on the way.
+    """
+    converted = file.converted
+    there = pq.read_metadata(converted.path).num_rows
+    if there + file.older + len(converted.bad) != converted.rows_in_file:
+        raise ProtocolError(
+            f"Of {converted.rows_in_file} rows in the file {there} are to be loaded, {file.older} "
+            f"are older versions and {len(converted.bad)} are bad, which is not all of them; "
+            "nothing of it was loaded. Please report this",
+            RequestContext(DOWNLOAD_ROUTE),
+        )
 
 
 @dataclass
@@ -103,10 +138,23 @@ class DataSetLoad:
     """Whether the resource has no other table."""
     load_id: str = field(default_factory=lambda: current_load_id() or "none")
 
+    def __post_init__(self) -> None:
+        self._changes = Changes(self.offer.table)
+
     @property
     def data_set(self) -> DataSet:
-        """What is known of it, with its table."""
-        return self.offer.data_set
+        """What is known of it, with its table and the key that files have shown."""
+        known = self.offer.data_set
+        if self.state.get("keyless"):
+            return replace(known, columns=tuple(replace(c, key=False) for c in known.columns))
+        grown = list(self.state.get("more_keys", ()))
+        columns = [
+            replace(column, key=True, grown=True) if column.name in grown else column
+            for column in known.columns
+        ]
+        documented = {column.name for column in columns}
+        columns += [Column(n, key=True, grown=True) for n in grown if n not in documented]
+        return replace(known, columns=tuple(columns))
 
     def items(self) -> Iterator[Any]:
         """Everything for dlt: the files of the table, and the rows of the audit tables.
@@ -121,21 +169,95 @@ class DataSetLoad:
             progress,
             self.context.full_every,
             mergeable=bool(self.data_set.keys),
+            rebuild_after=self._rebuild_after(),
         )
         if todo.gap:
             logger.warning(
-                "%s: differentials were lost; the next full extract is taken", self.data_set.table
+                "%s: differentials were lost, or its key has changed; the next full extract is "
+                "taken",
+                self.data_set.table,
             )
         if not todo.extracts:
             if progress is None:
                 yield self._declare()
             return
         with self.context.scratch.room(self.data_set.table) as room:
-            with self.context.turns:
-                files = [self._fetch(extract, room) for extract in todo.extracts]
-                layout = self._layout([file.header for file in files])
-                self._remove_older(files, layout, room)
-            yield from self._hand_over(files, todo, layout, progress)
+            try:
+                with self.context.turns:
+                    files, layout = self._prepare(todo, room)
+            except _KeyHasGrown as grown:
+                again = grown.again
+            else:
+                yield from self._hand_over(files, todo, layout, progress)
+                return
+        yield from map(past_steps, self._changes.rows(self.load_id))
+        if again:
+            yield from self.items()
+
+    def _rebuild_after(self) -> datetime | None:
+        """Where the key is no longer the one that the table was built with: from when on."""
+        if "full_after" in self.state:
+            return datetime.fromisoformat(self.state["full_after"])
+        built_with = self.state.get("key")
+        if built_with is None or built_with == [column.name for column in self.data_set.keys]:
+            return None
+        return datetime.min.replace(tzinfo=timezone.utc)
+
+    def _gone(
+        self, files: Sequence[_File], todo: Plan, layout: Layout, progress: Progress | None
+    ) -> list[dict[str, Any]]:
+        """The rows of `deleted_rows`; only for a table that is built anew with the key it had."""
+        had = self.state.get("key")
+        same_key = had is None or had == [column.name for column in self.data_set.keys]
+        if not (self.context.deleted_rows and todo.replaces and progress and layout.key):
+            return []
+        if not same_key:
+            return []
+        table = self.data_set.table
+        gone = keys_that_are_gone(
+            keys_in_table(table, layout),
+            [file.converted.path for file in files],
+            layout,
+            self.context.scratch.path(""),
+        )
+        files[0].disappeared = 0
+        return deleted_rows(table, gone, files[0].extract.created, self.load_id)
+
+    def _prepare(self, todo: Plan, room: Room) -> tuple[list[_File], Layout]:
+        """Download, convert, and leave one row for each key in all files together."""
+        files = [self._fetch(extract, room) for extract in todo.extracts]
+        layout = self._layout([file.header for file in files])
+        paths = [file.converted.path for file in files]
+        try:
+            scratch = self.context.scratch.path("")
+            older = deduplicate(paths, layout, scratch, room.hold, has_full=todo.replaces)
+        except KeyTooSmall as error:
+            raise self._grow_key(files[error.number], layout) from None
+        for file, lost in zip(files, older, strict=True):
+            file.older = lost
+            _reconcile(file)
+        return files, layout
+
+    def _grow_key(self, file: _File, layout: Layout) -> _KeyHasGrown:
+        """Find the column that has joined the key, or do without a key.
+
+        A minor version may add a column, new or old, to a key. In a full the rows of one key show
+        it; in a differential too, but then the table waits for a full that has the new key.
+        """
+        of_table = {name: column for column, name in layout.names.items()}
+        extra = [layout.names[name] for name in layout.extra]
+        documented = [layout.names[c.name] for c in self.data_set.columns if not c.key]
+        found = column_that_tells_rows_apart(file.converted.path, layout, [*extra, *documented])
+        if found is None:
+            self.state["keyless"] = True
+            self._changes.note("key", "rows share a key; only fulls are applied")
+        else:
+            self.state["more_keys"] = [*self.state.get("more_keys", ()), of_table[found]]
+            self._changes.note("key", f"{of_table[found]} belongs to the key now")
+        is_full = file.extract.kind == "full"
+        if not is_full:
+            self.state["full_after"] = file.extract.created.isoformat()
+        return _KeyHasGrown(again=is_full)
 
     def _hand_over(
         self, files: Sequence[_File], todo: Plan, layout: Layout, progress: Progress | None
@@ -146,18 +268,21 @@ class DataSetLoad:
             hints = self._hints(layout, write_disposition(replaces=False))
             yield from self._hand_on_rows(files, hints)
             return
+        gone = self._gone(files, todo, layout, progress)
         yield from self._hand_on(files, todo, layout, steps)
+        self._note_changes(files, progress)
+        if gone:
+            yield past_steps(dlt.mark.with_table_name(gone, DELETED_ROWS))
+            files[0].disappeared = len(gone)
         yield from map(past_steps, self._record(files, todo, progress))
+        yield from map(past_steps, self._changes.rows(self.load_id))
         self.state.update(_as_state(after(todo, progress)))
-        self.state.update(schema_id=self.offer.identity, name=self.offer.name)
-
-    def _remove_older(self, files: Sequence[_File], layout: Layout, room: Room) -> None:
-        """Leave one row for each key in all files together."""
-        paths = [file.converted.path for file in files]
-        for file, older in zip(
-            files, deduplicate(paths, layout, self.context.scratch.path(""), room.hold), strict=True
-        ):
-            file.older = older
+        self.state.update(
+            schema_id=self.offer.identity,
+            name=self.offer.name,
+            key=[column.name for column in self.data_set.keys],
+        )
+        self.state.pop("full_after", None)
 
     def _declare(self) -> Any:
         """What makes the table where there is nothing to put into it yet."""
@@ -201,7 +326,8 @@ class DataSetLoad:
     def _layout(self, headers: Sequence[Sequence[str]]) -> Layout:
         """The table: documented columns, those that earlier files brought, those of these."""
         schema = dlt.current.source_schema()
-        extra: list[str] = list(self.state.get("extra_columns", ()))
+        documented = {column.name for column in self.data_set.columns}
+        extra = [name for name in self.state.get("extra_columns", ()) if name not in documented]
         for header in headers:
             extra += self._unknown(header, extra)
         if headers:
@@ -287,6 +413,7 @@ class DataSetLoad:
                 if is_full and progress is None
                 else None,
                 rows_marked_deleted=file.converted.deleted if has_deleted else None,
+                rows_disappeared=file.disappeared,
                 seconds=round(file.seconds, 3),
                 gap=todo.gap,
                 load_id=self.load_id,
@@ -298,6 +425,28 @@ class DataSetLoad:
             )
             if quarantined:
                 yield dlt.mark.with_table_name(quarantined, BAD_ROWS)
+
+    def _note_changes(self, files: Sequence[_File], progress: Progress | None) -> None:
+        """Compare what the newest file looks like with the one before."""
+        newest = files[-1]
+        documented = [column.name for column in self.data_set.columns]
+        looks = {
+            "new_column": self._unknown(newest.header),
+            "missing_column": [
+                name for name in documented if name not in find_columns(newest.header, documented)
+            ],
+        }
+        before = self.state.get("looks")
+        for change, names in looks.items():
+            for name in names:
+                if before is not None and name not in before[change]:
+                    self._changes.note(change, name)
+        self.state["looks"] = looks
+        if progress and progress.version != newest.extract.version:
+            self._changes.note("version", f"{progress.version} -> {newest.extract.version}")
+        name = self.state.get("name", self.offer.name)
+        if name != self.offer.name:
+            self._changes.note("renamed", f"{name} -> {self.offer.name}")
 
     def _surprises(self, header: Sequence[str]) -> dict[str, str | None]:
         documented = [column.name for column in self.data_set.columns]
@@ -317,8 +466,6 @@ class DataSetLoad:
 
 def tables_of(path: Path, rows_at_once: int = 50_000) -> Iterator[pa.Table]:
     """The rows of a Parquet file in tables that memory holds; an empty file gives an empty one."""
-    import pyarrow.parquet as pq
-
     with pq.ParquetFile(path) as file:
         if not file.metadata.num_rows:
             yield file.schema_arrow.empty_table()

@@ -16,7 +16,7 @@ RETENTION = timedelta(days=14)
 """How long differentials can be downloaded (KB 1130)."""
 
 ExtractKind = Literal["full", "differential"]
-Reason = Literal["first", "no differentials", "gap", "version", "schedule", "newer"]
+Reason = Literal["first", "no differentials", "gap", "version", "schedule", "key", "newer"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def plan(
     full_every: timedelta | None,
     *,
     mergeable: bool = True,
+    rebuild_after: datetime | None = None,
 ) -> Plan:
     """Decide what to apply to one data set.
 
@@ -75,12 +76,16 @@ def plan(
         progress: What was applied before; None for nothing.
         full_every: Age of the table's full from which a newer one is taken; None for never.
         mergeable: Whether the data set has a key; without one only fulls can be applied.
+        rebuild_after: Where the key changed: the time after which a full must have been made for
+            the table to be built on it; nothing is applied before.
     """
     fulls = [one for one in _sorted(offered, "full") if one.link]
     differentials = _available(_sorted(offered, "differential")) if mergeable else []
     newest = fulls[-1] if fulls else None
     if progress is None:
         return _from(newest, differentials, "first") if newest else Plan()
+    if rebuild_after is not None:
+        return _rebuild(newest, differentials, progress, rebuild_after)
     if newest and newest.created > progress.full:
         reason = _reason_for_full(newest, differentials, progress, full_every)
         if reason:
@@ -89,6 +94,19 @@ def plan(
     at_full = progress.until == progress.full
     gap = progress.gap or (bool(newer) and _is_gap(differentials, progress.until, at_full=at_full))
     return Plan(tuple(newer), gap=gap)
+
+
+def _rebuild(
+    full: Extract | None,
+    differentials: list[Extract],
+    progress: Progress,
+    rebuild_after: datetime,
+) -> Plan:
+    if full is None or full.created <= rebuild_after:
+        return Plan(gap=True)
+    if full.created < progress.until and _is_gap(differentials, full.created, at_full=True):
+        return Plan(gap=True)  # the way from that full to what is loaded is not on offer
+    return _from(full, differentials, "key")
 
 
 def after(plan: Plan, progress: Progress | None) -> Progress | None:

@@ -26,6 +26,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.dlt_compat.imports import past_steps
+from d2l_brightspace.dlt_compat.pipes import current_load_id
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
@@ -33,6 +34,7 @@ from d2l_brightspace.settings import resolve_in
 
 from .audit_tables import AUDIT_TABLES, CODES, CODES_HINTS, code_rows
 from .catalogue import LIST_ROUTE, Catalogue, Offer
+from .changes import CHANGES_HINTS, DATA_SET_CHANGES, changes_of_list
 from .dictionary import DataSet, by_name, by_schema_id, dictionary, table_name
 from .download import DOWNLOAD_ROUTE, Scratch
 from .identity import LONGEST, RESERVED, Loaded
@@ -53,6 +55,7 @@ def brightspace_data_sets_source(
     bad_rows: BadRows = "stop",
     full_every_days: int | None = 28,
     lp_version: str | None = None,
+    deleted_rows: bool = False,
 ) -> list[DltResource]:
     """Brightspace Data Sets, full and differential, each in a table of its own.
 
@@ -72,6 +75,8 @@ def brightspace_data_sets_source(
         full_every_days: Age from which a table is built anew of the newest full extract, which is
             where rows that were deleted for good disappear; None to do so only where it must be.
         lp_version: As in `d2l_brightspace_source`.
+        deleted_rows: Whether to note, where a table is built anew, the keys of rows that are gone
+            for good, in the table `deleted_rows`; reads the keys of the whole table.
 
     Returns:
         Resources named as their tables, `other_data_sets` for those nobody documents,
@@ -93,6 +98,7 @@ def brightspace_data_sets_source(
         bad_rows,
         None if full_every_days is None else timedelta(days=full_every_days),
         files.max_csv_gigabytes * 1e9,
+        deleted_rows,
     )
     if data_sets is None:
         wanted = list(dictionary().values())
@@ -102,7 +108,7 @@ def brightspace_data_sets_source(
         wanted = list(named.values())
         others = []
     resources = [_resource(context, data_set, named=data_sets is not None) for data_set in wanted]
-    return [*_audit_tables(), _codes(), *resources, *others]
+    return [*_audit_tables(), _codes(), _changes_of_list(context), *resources, *others]
 
 
 @with_config(sections=("sources", SECTION))
@@ -159,7 +165,7 @@ def _other_data_sets(context: LoadContext) -> DltResource:
 
 
 def _load(context: LoadContext, offer: Offer, resource: str) -> Iterator[Any]:
-    if not context.claim(offer.table):
+    if not context.claim(offer.table, current_load_id() or "none"):
         return  # by another of its names
     alone = resource != OTHER_DATA_SETS
     load = DataSetLoad(context, offer, _state_of(offer), resource, alone=alone)
@@ -257,7 +263,21 @@ _AUDIT_TABLES = {**AUDIT_TABLES, "skipped_requests": SKIPPED_REQUESTS}
 
 def _audit_tables() -> list[DltResource]:
     """The audit tables as resources of their own, so that their tables exist without any row."""
-    return [_audit_table(name, hints) for name, hints in _AUDIT_TABLES.items()]
+    hints = {name: one for name, one in _AUDIT_TABLES.items() if name != DATA_SET_CHANGES}
+    return [_audit_table(name, one) for name, one in hints.items()]
+
+
+def _changes_of_list(context: LoadContext) -> DltResource:
+    @dlt.resource(**{"name": DATA_SET_CHANGES, **CHANGES_HINTS})
+    def changes() -> Iterator[Any]:
+        yield dlt.mark.materialize_table_schema()
+        offers = context.catalogue.offers.values()
+        now = {one.identity: (one.table, one.name) for one in offers}
+        state = dlt.current.resource_state(DATA_SET_CHANGES)
+        if rows := changes_of_list(now, state, current_load_id() or "none"):
+            yield rows
+
+    return changes
 
 
 def _audit_table(name: str, hints: dict[str, Any]) -> DltResource:

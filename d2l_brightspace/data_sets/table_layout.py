@@ -91,7 +91,7 @@ class Layout:
         if self.data_set.has_nullable_key:
             fields.append(pa.field(ROW_KEY, pa.string(), nullable=False))
         for column in self.columns:
-            nullable = self.names[column.name] not in self.key
+            nullable = self.names[column.name] not in self.key or column.grown
             fields.append(pa.field(self.names[column.name], arrow_type(column), nullable))
         return pa.schema(fields)
 
@@ -101,6 +101,12 @@ class Layout:
         if self.data_set.has_nullable_key:
             return [ROW_KEY]
         return [self.names[column.name] for column in self.data_set.keys]
+
+    @cached_property
+    def ours(self) -> list[str]:
+        """Columns beside the key that are in no file."""
+        known = {*self.names.values(), *self.key}
+        return [name for name in self.schema.names if name not in known]
 
     @cached_property
     def order(self) -> list[str]:
@@ -119,7 +125,7 @@ class Layout:
             hints[ROW_KEY] = {"data_type": "text", "nullable": False}
         for column in self.columns:
             name = self.names[column.name]
-            hints[name] = _hint(column, nullable=name not in self.key)
+            hints[name] = _hint(column, nullable=name not in self.key or column.grown)
             if drop_deleted and column.role == "deleted":
                 hints[name]["hard_delete"] = True
         return hints
@@ -148,7 +154,11 @@ class Layout:
             lead.append(pa.array(generate_dlt_ids(len(arrays[0])), pa.string()))
         if self.data_set.has_nullable_key:
             lead.append(_join([one for one, c in zip(settled, self.columns) if c.key]))  # noqa: B905
-        elif any(one.null_count for one, c in zip(settled, self.columns) if c.key):  # noqa: B905
+        elif any(
+            one.null_count
+            for one, c in zip(settled, self.columns, strict=True)
+            if c.key and not c.grown
+        ):
             raise pa.ArrowInvalid("a key is missing")
         return pa.Table.from_arrays([*lead, *settled], schema=self.schema)
 

@@ -288,6 +288,12 @@ class DataHub:
         self._publish_full(data_set)
         return data_set
 
+    def grow_key(self, name: str, column: str) -> None:
+        """Add a column at the end, with which alone a row is named from now on."""
+        shape = self.data_sets[name].shape
+        columns = (*shape.columns, Column(column, "bigint", key=True, nullable=False))
+        self.data_sets[name].shape = Shape(shape.name, columns)
+
     def retire(self, name: str) -> None:
         """Offer a data set no more."""
         del self.data_sets[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def run(tenant, tmp_path):
-    sandbox = tenant("Users", "Discussion Posts", "Tenant Own Events")
+def tenant_of_run(tenant):
+    return tenant("Users", "Discussion Posts", "Tenant Own Events")
+
+
+@pytest.fixture
+def run(tenant_of_run, tmp_path):
+    sandbox = tenant_of_run
     section = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
     environment = {
         **os.environ,
@@ -51,9 +57,38 @@ def test_load_and_list(run):
     assert done.returncode == 0, done.stderr
     assert "Nothing was skipped" in done.stdout
     after = run(*cli, "list")
-    lines = {line.split()[1]: line for line in after.stdout.splitlines() if "2026" in line}
+    lines = {line.split()[0]: line for line in after.stdout.splitlines() if "2026" in line}
     assert lines["users"].count("2026-01-05 10:00") == 2  # offered, and loaded up to
     assert lines["tenant_own_events"].count("2026-01-05 10:00") == 1
+
+
+def test_lists_line_up_can_be_filtered_and_read_by_programs(run):
+    cli = ("-c", "from d2l_brightspace.cli.main import main; main()", "data-sets")
+    shown = run(*cli, "list").stdout.splitlines()
+    places = {line.index("2026-01-05") for line in shown[1:]}
+    assert len(shown) == 4
+    assert len(places) == 1
+    [users] = json.loads(run(*cli, "list", "u*", "--json").stdout)
+    assert (users["table"], users["loaded_until"]) == ("users", None)
+    assert users["schema_id"] == "b21a6414-38f8-4da8-9a65-8b5586f9fe3b"
+
+
+def test_drift_is_shown_and_can_fail_a_job(run, tenant_of_run):
+    cli = ("-c", "from d2l_brightspace.cli.main import main; main()", "data-sets")
+    assert run(*cli, "load").returncode == 0
+    calm = run(*cli, "drift", "--strict")
+    assert (calm.returncode, calm.stdout) == (0, "Nothing has changed.\n")
+    tenant_of_run.hub.retire("Discussion Posts")
+    tenant_of_run.hub.data_sets["Users"].shown_name = "Peo\u202eple"
+    found = run(*cli, "drift", "--strict")
+    assert found.returncode == 1
+    assert [line.split()[:2] for line in found.stdout.splitlines()[1:]] == [
+        ["discussion_posts", "retired"],
+        ["users", "renamed"],
+    ]
+    assert "\u202e" not in found.stdout
+    assert run(*cli, "drift").returncode == 0
+    assert len(json.loads(run(*cli, "drift", "--json").stdout)) == 2
 
 
 def test_the_script(run):

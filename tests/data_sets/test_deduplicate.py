@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from d2l_brightspace.data_sets.deduplicate import deduplicate
+from d2l_brightspace.data_sets.deduplicate import KeyTooSmall, deduplicate
 from d2l_brightspace.data_sets.dictionary import Column, DataSet
 from d2l_brightspace.data_sets.table_layout import Layout
 
@@ -19,7 +19,9 @@ VERSION = Column("Version", "bigint", role="version")
 MODIFIED = Column("LastModified", "timestamp", role="modified")
 
 
-def kept(folder: Path, columns: tuple[Column, ...], *files: list[tuple]) -> list[list[tuple]]:
+def kept(
+    folder: Path, columns: tuple[Column, ...], *files: list[tuple], has_full: bool = False
+) -> list[list[tuple]]:
     layout = Layout(DataSet("Things", columns), str.lower)
     paths = []
     for number, rows in enumerate(files):
@@ -28,7 +30,7 @@ def kept(folder: Path, columns: tuple[Column, ...], *files: list[tuple]) -> list
         table = layout.tabulate([_cast(one, c) for one, c in zip(arrays, columns)], "1")  # noqa: B905
         pq.write_table(table, path)
         paths.append(path)
-    lost = deduplicate(paths, layout, folder / "scratch")
+    lost = deduplicate(paths, layout, folder / "scratch", has_full=has_full)
     found = []
     for path in paths:
         table = pq.read_table(path)
@@ -58,8 +60,20 @@ def test_the_later_extract_wins(tmp_path):
     assert kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(1, "c")]) == [[(2, "b")], [(1, "c")]]
 
 
-def test_the_later_row_of_one_file_wins(tmp_path):
-    assert kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b"), (1, "c")]) == [[(2, "b"), (1, "c")]]
+def test_rows_of_one_file_that_nothing_orders_are_never_dropped(tmp_path):
+    with pytest.raises(KeyTooSmall):
+        kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b"), (1, "c")])
+
+
+def test_rows_of_one_differential_are_ordered_by_version(tmp_path):
+    columns = (ID, NOTE, VERSION)
+    found = kept(tmp_path, columns, [(1, "a", 2), (2, "b", 1), (1, "c", 1)])
+    assert found == [[(1, "a", 2), (2, "b", 1)]]
+
+
+def test_a_full_holds_each_row_once(tmp_path):
+    with pytest.raises(KeyTooSmall):
+        kept(tmp_path, (ID, NOTE, VERSION), [(1, "a", 2), (1, "c", 1)], has_full=True)
 
 
 def test_the_higher_version_wins_over_the_later_extract(tmp_path):
@@ -87,3 +101,14 @@ def test_a_row_that_is_repeated_as_it_is_stays_once(copies, tmp_path):
 
 def test_without_a_key_every_row_is_kept(tmp_path):
     assert kept(tmp_path, (NOTE,), [("a",), ("a",)]) == [[("a",), ("a",)]]
+
+
+@pytest.mark.parametrize("few_rows", [0, 10], ids=["database", "memory"])
+def test_the_way_of_few_rows_and_of_many_is_the_same(tmp_path, monkeypatch, few_rows):
+    from d2l_brightspace.data_sets import deduplicate as module
+
+    monkeypatch.setattr(module, "FEW_ROWS", few_rows)
+    found = kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(3, "c"), (4, None)])
+    assert found == [[(1, "a"), (2, "b")], [(3, "c"), (4, None)]]
+    found = kept(tmp_path, (ID, NOTE), [(1, "a"), (2, "b")], [(2, "c")])
+    assert found == [[(1, "a")], [(2, "c")]]

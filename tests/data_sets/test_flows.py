@@ -85,6 +85,15 @@ def test_running_again_changes_nothing(tenant, loader):
     assert not any("extracts/" in request["path"] for request in one.sandbox.requests)
 
 
+def test_one_source_may_be_run_again_and_again(tenant, loader):
+    one = loader(tenant("Discussion Posts", "Grade Results"), full_every_days=7)
+    source = one.source()
+    for _ in range(5):
+        one.run_source(source)
+        assert one.table("discussion_posts") == one.truth("Discussion Posts")
+        one.sandbox.hub.advance(2)
+
+
 def test_several_days_at_once_give_the_same_as_each_day(tenant, loader):
     one = loader(tenant("Discussion Posts"))
     one.run()
@@ -110,6 +119,26 @@ def test_rows_deleted_for_good_go_with_the_next_full(tenant, loader):
     one.run()
     assert one.table("discussion_posts") == one.truth("Discussion Posts")
     assert len(one.table("discussion_posts")) == len(hub.rows)
+
+
+def test_rows_deleted_for_good_are_reported_where_asked_for(tenant, loader):
+    one = loader(tenant("Discussion Posts", "Question Relationships"), full_every_days=7)
+    one.run(deleted_rows=True)
+    one.sandbox.hub.advance(6)
+    one.run(deleted_rows=True)
+    assert one.query("SELECT count(*) FROM deleted_rows") == [(0,)]
+    query = "SELECT post_id FROM discussion_posts"
+    before = set(one.query(query))
+    one.sandbox.hub.advance(1)
+    one.run(deleted_rows=True)
+    assert one.query("SELECT detail FROM skipped_requests") == []
+    gone = {post_id for (post_id,) in before - set(one.query(query))}
+    found = one.query("SELECT data_set, key FROM deleted_rows")
+    assert {data_set for data_set, _ in found} == {"discussion_posts"}
+    assert {json.loads(key)["post_id"] for _, key in found} == gone
+    assert len(gone) > 2
+    where = "data_set = 'discussion_posts' AND kind = 'full'"
+    assert one.extracts("rows_disappeared", where) == [(None,), (len(gone),)]
 
 
 def test_a_full_is_not_taken_before_its_time(tenant, loader):
