@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test check lint types test-versions test-destinations bench reliability clean
+.PHONY: help demo test test-data-sets check lint types test-versions test-destinations bench reliability clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -12,10 +12,13 @@ help:  ## Show what there is
 demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what was loaded
 	$(BIN)/d2l-brightspace demo
 
-test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -n 3
+test: $(READY)  ## Run the tests, but for those of data sets
+	$(BIN)/python -m pytest -n 3 --ignore tests/data_sets
 
-check: lint types test  ## Everything CI decides on
+test-data-sets: $(READY)  ## Run the tests of Brightspace Data Sets
+	$(BIN)/python -m pytest -n 3 tests/data_sets
+
+check: lint types test test-data-sets  ## Style, types and all tests that need nothing but Python
 
 test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the lowest and the newest versions allowed
 	.venv-lowest/bin/python -m pytest -n 2 $(VERSION_TESTS)
