@@ -58,7 +58,8 @@ def contents(pipeline: dlt.Pipeline) -> dict[str, Counter[str]]:
         for name in pipeline.default_schema.data_table_names(seen_data_only=True):
             columns = {
                 column: hints["data_type"]
-                for column, hints in pipeline.default_schema.tables[name]["columns"].items()
+                # by name: their order in a schema depends on which rows came first
+                for column, hints in sorted(pipeline.default_schema.tables[name]["columns"].items())
                 if not column.startswith("_dlt") and column not in OF_THE_RUN
             }
             asked = ", ".join(f'"{column}"' for column in columns)
