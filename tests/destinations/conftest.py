@@ -9,15 +9,25 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 USER = "loader"
 
 
+@pytest.fixture
+def postgres(postgres_port: int) -> str:
+    """The address of an empty database, of the test's own: what one test loads no other finds."""
+    name = f"test_{uuid4().hex}"
+    _run("createdb", "--host", "127.0.0.1", "--port", str(postgres_port), "--username", USER, name)
+    # the server asks for no password, dlt wants one
+    return f"postgresql://{USER}:any@127.0.0.1:{postgres_port}/{name}"
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The address of an empty database."""
+def postgres_port() -> Iterator[int]:
+    """Where the server of this session listens."""
     # short, since it holds the server's socket, and readable by the user who runs the server
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         folder = Path(name)
@@ -30,8 +40,7 @@ def postgres() -> Iterator[str]:
         log = str(folder / "log")
         _run("pg_ctl", "start", "--wait", "--pgdata", data, "--log", log, "-o", options)
         try:
-            # the server asks for no password, dlt wants one
-            yield f"postgresql://{USER}:any@127.0.0.1:{port}/postgres"
+            yield port
         finally:
             _run("pg_ctl", "stop", "--wait", "--mode", "immediate", "--pgdata", data)
 
