@@ -13,10 +13,10 @@ demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what wa
 	$(BIN)/d2l-brightspace demo
 
 test: $(READY)  ## Run the tests, but for those of data sets
-	$(BIN)/python -m pytest -n 3 --ignore tests/data_sets
+	$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/data_sets
 
 test-data-sets: $(READY)  ## Run the tests of Brightspace Data Sets
-	$(BIN)/python -m pytest -n 3 tests/data_sets
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests/data_sets
 
 check: lint types test test-data-sets  ## Style, types and all tests that need nothing but Python
 

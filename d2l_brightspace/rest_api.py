@@ -14,8 +14,8 @@ from typing import Any, cast
 
 import dlt
 from dlt.common.configuration import with_config
-from dlt.common.configuration.exceptions import ConfigFieldMissingException, LookupTraces
-from dlt.extract import DltResource
+from dlt.common.configuration.exceptions import ConfigFieldMissingException
+from dlt.sources import DltResource
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 from dlt.sources.rest_api.typing import EndpointResource, RESTAPIConfig
 from requests import Response
@@ -26,6 +26,7 @@ from .client.limits import Limits
 from .client.paging.paginators import BookmarkPaginator, ObjectListPaginator, PageNumberPaginator
 from .client.routes import VERSION
 from .client.versions import WRITTEN_FOR
+from .dlt_compat import settings as dlt_settings
 from .endpoints import ENDPOINTS
 from .endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint, ancestors
 from .extract.batching import DELETED
@@ -143,11 +144,10 @@ def _credentials(credentials: BrightspaceCredentials = dlt.secrets.value) -> Bri
 
 def _is_begun(error: ConfigFieldMissingException) -> bool:
     """Whether some settings of a scheme are there, so that its others were forgotten."""
-    blocks = [trace for traces in error.traces.values() for trace in traces]
     return any(
-        set(block.resolved_fields_set) - set(block.traces)
-        for block in blocks
-        if isinstance(block, LookupTraces)
+        dlt_settings.fields_given(block)
+        for traces in error.traces.values()
+        for block in dlt_settings.blocks_tried(traces)
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import dlt
-from dlt.extract import DltResource
+from dlt.sources import DltResource
 
 from .client.auth.credentials import BrightspaceCredentials
 from .connection import connect

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     LookupTrace,
     LookupTraces,
 )
-from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
+from d2l_brightspace.dlt_compat import settings as dlt_settings
 from d2l_brightspace.settings import SECTION
 
 _OURS, _DESTINATION = f"sources__{SECTION}__", "destination__"
@@ -23,28 +22,21 @@ def describe(error: ConfigFieldMissingException) -> str:
     """Which settings are missing, where they go, and which files were looked at."""
     lines = [f"Missing settings: {', '.join(error.fields)}"]
     for field, traces in error.traces.items():
-        blocks = [one for one in traces if isinstance(one, LookupTraces)]
+        blocks = dlt_settings.blocks_tried(traces)
         lines += ["", *(_one_of(field, blocks) if blocks else _value(field, traces))]
     return "\n".join([*lines, "", *_files()])
 
 
 def _one_of(field: str, blocks: list[LookupTraces]) -> Iterator[str]:
-    section, variable = _places(*_first_value(blocks[0]))
+    section, variable = _places(*dlt_settings.first_missing(blocks[0]))
     yield f"{field}: " + ("fill in ONE of" if len(blocks) > 1 else "fill in")
     for block in blocks:
-        given = sorted(set(block.resolved_fields_set) - set(block.traces))
+        given = sorted(dlt_settings.fields_given(block))
         there = f"  ({', '.join(given)}: found)" if given else ""
         yield f"  {block.spec_name:<17} {', '.join(block.traces)}{there}"
     yield f"  under [{section}] in .dlt/secrets.toml, or in the environment, e.g. {variable}"
     if len(blocks) > 1:
         yield "  (which one is for whom, and where its values come from: README, Credentials)"
-
-
-def _first_value(block: LookupTraces) -> tuple[str, list[Any]]:
-    field, traces = next(iter(block.traces.items()))
-    if isinstance(traces[0], LookupTraces):
-        return _first_value(traces[0])
-    return field, traces
 
 
 def _value(field: str, traces: Iterable[Any]) -> Iterator[str]:
@@ -63,10 +55,8 @@ def _places(field: str, traces: Iterable[LookupTrace]) -> tuple[str, str]:
 
 
 def _files() -> list[str]:
-    providers = Container()[PluggableRunContext].providers.providers
-    read = {Path(one).resolve() for each in providers for one in each.present_locations}
-    looked_for = {Path(one).resolve() for each in providers for one in each.locations}
-    here = {path for path in looked_for - read if path.is_relative_to(Path.cwd())}
+    read, missing = dlt_settings.files()
+    here = {path for path in missing if path.is_relative_to(Path.cwd())}
     return [f"read:      {path}" for path in sorted(read)] + [
         f"not there: {path}" for path in sorted(here)
     ]

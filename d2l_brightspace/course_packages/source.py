@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-from dlt.extract import DltResource
+from dlt.sources import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, ConfigurationError
@@ -84,7 +84,7 @@ def import_jobs_source(
     """The tables `import_jobs` and `import_job_logs`, and `skipped_requests` for what is missing.
 
     Args:
-        ledger: Ledger of `import-course`, whose jobs are read.
+        ledger: Upload log of `import-course`, whose jobs are read.
         jobs: More jobs, as pairs of org unit id and job token.
         host: As in `d2l_brightspace_source`.
         credentials: As in `d2l_brightspace_source`.

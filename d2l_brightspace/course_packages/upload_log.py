@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from dlt.common.json import json
+from dlt.common import json
 from filelock import FileLock, Timeout
 
 from d2l_brightspace.client.errors import ConfigurationError

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-from dlt.extract import DltResource
+from dlt.sources import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import (

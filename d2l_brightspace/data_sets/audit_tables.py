@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timezone
 from typing import Any
 
-from dlt.common.json import json
+from dlt.common import json
 
 from d2l_brightspace.endpoints.columns import count, flag, identifier, personal, text, timestamp
 

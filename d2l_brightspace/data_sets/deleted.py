@@ -14,7 +14,7 @@ from typing import Any
 import dlt
 import duckdb
 import pyarrow as pa
-from dlt.common.json import json
+from dlt.common import json
 
 from d2l_brightspace.endpoints.columns import text, timestamp
 

@@ -13,7 +13,7 @@ from zlib import crc32
 import dlt
 from dlt.common.configuration import with_config
 from dlt.common.normalizers.naming.snake_case import NamingConvention
-from dlt.extract import DltResource
+from dlt.sources import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import (

@@ -10,9 +10,8 @@ from typing import Any
 from zlib import crc32
 
 import pyarrow as pa
-from dlt.common.normalizers.utils import generate_dlt_ids
 
-from d2l_brightspace.dlt_compat.imports import DLT_ID
+from d2l_brightspace.dlt_compat.imports import DLT_ID, new_dlt_ids
 
 from .dictionary import Column, DataSet, letters, references_of
 
@@ -151,7 +150,7 @@ class Layout:
         ]
         lead = [pa.repeat(pa.scalar(load_id), len(arrays[0]))]
         if self.with_ids:
-            lead.append(pa.array(generate_dlt_ids(len(arrays[0])), pa.string()))
+            lead.append(pa.array(new_dlt_ids(len(arrays[0])), pa.string()))
         if self.data_set.has_nullable_key:
             lead.append(_join([one for one, c in zip(settled, self.columns) if c.key]))  # noqa: B905
         elif any(

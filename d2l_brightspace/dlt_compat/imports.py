@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dlt
+from dlt.common.normalizers.utils import generate_dlt_ids
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.extract.exceptions import CurrentSourceNotAvailable
 from dlt.extract.items import DataItemWithMeta, ResolvablePipeItem
@@ -66,3 +67,8 @@ def has_dlt_ids(table: str) -> bool | None:
     if known is None or not has_table_seen_data(known):  # type: ignore[arg-type]
         return None
     return schema.naming.normalize_identifier(DLT_ID) in known["columns"]
+
+
+def new_dlt_ids(count: int) -> list[str]:
+    """Ids such as dlt gives to rows that it normalizes."""
+    return generate_dlt_ids(count)

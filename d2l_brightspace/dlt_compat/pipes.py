@@ -7,10 +7,12 @@ steps: a record of something skipped is none of the rows that a filter is about.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 from dlt.common.schema.typing import MERGE_DISPOSITION_HINTS, TTableSchema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages.exceptions import CurrentLoadPackageStateNotAvailable
@@ -65,7 +67,7 @@ def limit() -> tuple[int | None, bool] | None:
     return None
 
 
-def incremental(timestamps: Container[str]) -> Incremental[Any] | None:
+def incremental(timestamps: Collection[str]) -> Incremental[Any] | None:
     """The running generator's incremental, bound to its state.
 
     Args:
@@ -121,12 +123,13 @@ def past_steps(item: Any, table_name: str | None = None) -> Any:
 
 
 def is_row_destination() -> bool:
-    """Whether the rows go to a custom destination function, which takes them one by one."""
-    try:
-        destination = dlt.current.pipeline().destination
-    except Exception:  # noqa: BLE001  # no pipeline is no destination, whatever dlt raises
-        return False
-    return isinstance(destination, RowDestination)
+    """Whether the rows go to a custom destination function, which takes them one by one.
+
+    `dlt.current.pipeline()` would read all settings of a pipeline, at each call. Relies on the
+    pipeline that runs being the active one of its thread.
+    """
+    context = Container()[PipelineContext]
+    return context.is_active() and isinstance(context.pipeline().destination, RowDestination)
 
 
 def current_load_id() -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import dlt
 import pyarrow as pa
-from dlt.extract import DltResource
+from dlt.sources import DltResource
 
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession

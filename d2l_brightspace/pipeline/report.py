@@ -171,9 +171,10 @@ def report_on(
 def _ask(
     pipeline: dlt.Pipeline, names: Sequence[str], load_ids: Sequence[str]
 ) -> tuple[list[TableCount], list[dict[str, Any]]]:
-    columns = {name: pipeline.default_schema.tables[name]["columns"] for name in names}
     if not names:
         return [], []
+    known = pipeline.default_schema.tables
+    columns = {name: known[name]["columns"] for name in names}
     # `pipeline.dataset()` would parse and rewrite what is asked: 60 ms a run
     with pipeline.sql_client() as client:
         queries = [_count_rows(client, n, load_ids, _LOAD_ID in columns[n]) for n in names]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -150,6 +151,15 @@ def test_a_table_is_known_once_it_was_loaded(pipeline: dlt.Pipeline) -> None:
     after = observe(pipeline, lambda: pipes.known_table("people"), lambda _people: None)
     assert before is None
     assert "id" in after["columns"]
+
+
+def test_a_function_as_destination_is_seen(pipeline: dlt.Pipeline, tmp_path: Path) -> None:
+    @dlt.destination(name="taker")
+    def taker(items: Any, table: Any) -> None: ...
+
+    assert observe(pipeline, pipes.is_row_destination, lambda _people: None) is False
+    into_function = dlt.pipeline("taker", pipelines_dir=str(tmp_path), destination=taker)
+    assert observe(into_function, pipes.is_row_destination, lambda _people: None) is True
 
 
 def test_outside_a_run_there_is_no_load() -> None:

@@ -20,6 +20,8 @@ from d2l_brightspace import (
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 
 SCHEMES = ("bearer", "refresh_token", "service_user", "id_key")
+RENEWED = ("refresh_token", "service_user")
+"""Schemes whose access tokens end, and are renewed in mid-load."""
 _CLASSES = {
     "bearer": BearerAuth,
     "refresh_token": RefreshTokenAuth,

@@ -69,8 +69,11 @@ OLD = [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
 NEW = [{"id": 2, "name": "B"}, {"id": 3, "name": "c"}]
 
 
-@pytest.mark.parametrize("arrow", [False, True], ids=["rows", "arrow"])
-@pytest.mark.parametrize("read", [NEW, []], ids=["part-read", "nothing-read"])
+@pytest.mark.parametrize(
+    ("read", "arrow"),
+    [(NEW, False), (NEW, True), ([], True)],
+    ids=["rows-read", "arrow-read", "nothing-read"],
+)
 @pytest.mark.parametrize(
     "disposition",
     [
