@@ -10,6 +10,7 @@ from typing import Any
 import dlt
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.destinations import destination as custom_destination
+from dlt.destinations import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbBaseCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
@@ -86,6 +87,20 @@ def _load_in_any_order(destination: Any) -> None:
         return config
 
     destination.configuration = configuration
+
+
+@contextmanager
+def kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Keep the file of a DuckDB destination open from the first of dlt's connections to the last.
+
+    dlt closes it after each step, and opening it again takes 30 ms. DuckDB gives connections of one
+    process to one file the same database; other destinations are left alone.
+    """
+    if not isinstance(pipeline.destination, duckdb):
+        yield
+        return
+    with pipeline.sql_client():
+        yield
 
 
 def qualified(client: SqlClientBase[Any], table: str) -> str:

@@ -13,6 +13,7 @@ from dlt.sources import DltSource
 
 from d2l_brightspace.client.http.private_logs import private_logs
 from d2l_brightspace.client.limits import Limits
+from d2l_brightspace.dlt_compat.destinations import kept_open
 from d2l_brightspace.dlt_compat.messages import forget_frames
 from d2l_brightspace.extract.failures import TableFailure, collect_failures
 from d2l_brightspace.settings import resolve
@@ -77,8 +78,9 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunRepo
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()
     pipeline.normalize()
-    info = pipeline.load()
-    return report_on(pipeline, info.loads_ids, notes, failures, strict=strict)
+    with kept_open(pipeline):
+        info = pipeline.load()
+        return report_on(pipeline, info.loads_ids, notes, failures, strict=strict)
 
 
 def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Sequence[TableFailure]:

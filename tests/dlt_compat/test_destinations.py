@@ -81,6 +81,19 @@ def test_a_function_as_destination_is_told(pipeline: dlt.Pipeline) -> None:
         assert destinations.is_custom_function(other), RELIED_ON + "the class of functions"
 
 
+def test_a_duckdb_file_stays_open_between_connections(pipeline: dlt.Pipeline) -> None:
+    def ask(sql: str) -> Any:
+        with pipeline.sql_client() as client:
+            return client.execute_sql(sql)
+
+    order = "SELECT current_setting('default_null_order')"
+    usual = ask(order)
+    with destinations.kept_open(pipeline):
+        ask("SET GLOBAL default_null_order = 'nulls_first'")
+        assert ask(order) != usual, RELIED_ON + "connections of one process share a database"
+    assert ask(order) == usual, "it is not closed at the end"
+
+
 def test_names_are_quoted_as_the_destination_wants_them(pipeline: dlt.Pipeline) -> None:
     pipeline.run([{"id": 1}], table_name="users")
     with pipeline.sql_client() as client:

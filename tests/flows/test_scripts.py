@@ -143,12 +143,10 @@ def test_wrong_arguments_say_what_is_right_and_send_nothing(
     ("command", "code"),
     [
         ([sys.executable, "pipelines/d2l_brightspace_pipeline.py"], 1),
-        ([sys.executable, "pipelines/data_sets_pipeline.py"], 1),
-        ([str(BIN / "d2l-brightspace"), "check"], 1),
         ([str(BIN / "d2l-brightspace"), "data-sets", "list"], 1),
         ([str(BIN / "d2l-brightspace"), "copy-course", *COURSES], 2),
     ],
-    ids=["pipeline", "data-sets-pipeline", "check", "data-sets-list", "copy-course"],
+    ids=["pipeline", "data-sets-list", "copy-course"],
 )
 def test_missing_settings_are_told_with_their_places(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int

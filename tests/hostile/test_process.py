@@ -73,10 +73,11 @@ def test_kill_in_the_first_run(arena: Arena, tmp_path: Path) -> None:
     victim = arena.child(*ALL, folder="fresh", kill_at="one job loaded")
     assert victim.wait(60) == -signal.SIGKILL
     fresh = Arena(arena.folder / "none", arena.tenant)
+    fresh.folder.mkdir()
     fresh.server._tcp.server_close()
     fresh.server = arena.server
-    fresh.folder.mkdir()
-    (arena.folder / "fresh.duckdb").rename(fresh.database)
+    for file in arena.folder.glob("fresh.duckdb*"):  # with what is not written into it yet
+        file.rename(arena.folder / "none" / file.name.replace("fresh", fresh.database.stem))
     (arena.folder / "fresh").rename(fresh.folder / "pipelines")
     fresh.before = fresh.tables()
     fresh.exact(*ALL)
