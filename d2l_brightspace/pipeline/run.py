@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import dlt
@@ -25,6 +25,8 @@ from .lock import lock_working_folder
 from .pending import finish_pending
 from .report import RunReport, failure_of, report_on
 from .surroundings import older_objects_uncollected, quiet_log
+
+_FEW_ROWS = 20_000
 
 
 def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> RunReport:
@@ -77,8 +79,9 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunRepo
     failures = _extract(pipeline, source)
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()
-    pipeline.normalize()
-    with kept_open(pipeline):
+    rows = sum(pipeline.normalize().row_counts.values())
+    # closing is what makes DuckDB write a large load into its file, and let go of the memory
+    with kept_open(pipeline) if rows < _FEW_ROWS else nullcontext():
         info = pipeline.load()
         return report_on(pipeline, info.loads_ids, notes, failures, strict=strict)
 

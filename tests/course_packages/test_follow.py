@@ -55,7 +55,7 @@ def followed(session: Any, wake_signal: PatientSignal, pace: Pace = QUICK, **mor
     return follow(session, JOB, pace, wake_signal, clock=wake_signal.clock, **more)
 
 
-def test_each_status_is_told_once_and_the_rests_fit_the_stage() -> None:
+def test_each_status_is_reported_once_and_the_delays_fit_the_stage() -> None:
     wake_signal, reported = PatientSignal(), []
     session = Answers("UPLOADING", "UPLOADING", "PROCESSING", "IMPORTING", "IMPORTING", "COMPLETED")
     assert followed(session, wake_signal, on_status=reported.append) == "COMPLETED"

@@ -60,7 +60,7 @@ def test_a_new_order_takes_the_place_of_the_old(order):
         ("final grades", {"start": 1}, ConfigurationError, "it has: startDate, roles"),
     ],
 )
-def test_what_does_not_exist_is_told(order, name, filters, error, words):
+def test_what_does_not_exist_is_reported(order, name, filters, error, words):
     _, resource = order(name, **filters)
     with pytest.raises(Exception, match=words) as caught:
         list(resource)
@@ -82,7 +82,7 @@ LISTED = [{"DataSetId": "1", "Name": "Final Grades", "Filters": []}]
     ],
     ids=["list", "no-name", "filter", "create", "job", "failed"],
 )
-def test_an_answer_without_a_report_is_told(answers, listed, created, job, words):
+def test_an_answer_without_a_report_is_reported(answers, listed, created, job, words):
     answers.get(f"{LP}/dataExport/list", json=listed)
     ordered = answers.post(f"{LP}/dataExport/create", json=created)
     answers.get(f"{LP}/dataExport/jobs/7", json=job)

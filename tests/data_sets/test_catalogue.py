@@ -40,7 +40,7 @@ def extract(**changes: object) -> dict[str, Any]:
     }
 
 
-def test_two_data_sets_for_one_table_are_told_apart(answers: Any, catalogue: Catalogue) -> None:
+def test_two_data_sets_for_one_table_are_kept_apart(answers: Any, catalogue: Catalogue) -> None:
     lists = objects(offer("b2", "Users Full"), offer("a1", "Users"), offer("c", "Roles"))
     answers.get(f"{LP}/datasets/bds", json=lists)
     answers.get(f"{LP}/datasets/bds/a1/extracts", json=objects(extract()))
@@ -74,7 +74,7 @@ def test_a_broken_entry_costs_itself_only(
     assert len(catalogue.extracts(catalogue.offers["roles"])) == 1
 
 
-def test_a_broken_list_is_told(answers: Any, catalogue: Catalogue) -> None:
+def test_a_broken_list_is_reported(answers: Any, catalogue: Catalogue) -> None:
     answers.get(f"{LP}/datasets/bds", json=objects("Users"))
     with pytest.raises(ProtocolError, match="no blocks"):
         _ = catalogue.offers
@@ -91,7 +91,7 @@ def test_a_broken_list_is_told(answers: Any, catalogue: Catalogue) -> None:
     ],
     ids=str,
 )
-def test_a_broken_extract_is_told(
+def test_a_broken_extract_is_reported(
     answers: Any, catalogue: Catalogue, changes: dict[str, object], words: str
 ) -> None:
     answers.get(f"{LP}/datasets/bds", json=objects(offer("a", "Users")))
@@ -103,7 +103,7 @@ def test_a_broken_extract_is_told(
 @pytest.mark.parametrize(
     "body", [[], {"BrightspaceDataSets": None}, {"BrightspaceDataSets": ["Users"]}], ids=str
 )
-def test_a_broken_list_of_the_older_route_is_told(
+def test_a_broken_list_of_the_older_route_is_reported(
     answers: Any, catalogue: Catalogue, body: object
 ) -> None:
     answers.get(f"{LP}/datasets/bds", status=404)

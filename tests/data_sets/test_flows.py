@@ -217,7 +217,7 @@ def test_a_data_set_nobody_documents_is_loaded_as_text(tenant, loader):
     assert unknown == [("EventId, Happened At",)]
 
 
-def test_a_data_set_the_tenant_does_not_offer_is_told(tenant, loader):
+def test_a_data_set_the_tenant_does_not_offer_is_reported(tenant, loader):
     one = loader(tenant("Users"), data_sets=["Users", "Grade Results"])
     one.run()
     assert one.query("SELECT resource, reason FROM skipped_requests") == [
@@ -316,7 +316,7 @@ def test_a_missing_scope_is_named(tenant, loader):
 
 
 @pytest.mark.parametrize(("name", "value"), [("deletes", "remove"), ("bad_rows", "ignore")])
-def test_a_wrong_setting_is_told_before_any_request(name, value):
+def test_a_wrong_setting_is_reported_before_any_request(name, value):
     with pytest.raises(ConfigurationError, match=name):
         brightspace_data_sets_source("http://127.0.0.1:1", _token(), **{name: value})
 

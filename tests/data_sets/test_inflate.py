@@ -71,7 +71,7 @@ def test_a_size_that_is_a_lie_is_noticed(tmp_path, fast):
         stream.read()
 
 
-def test_other_methods_are_told(tmp_path, fast):
+def test_other_methods_are_reported(tmp_path, fast):
     path, member = zipped(tmp_path, DATA, zipfile.ZIP_BZIP2)
     with pytest.raises(NotImplementedError):
         Inflated(path, member, fast=fast)

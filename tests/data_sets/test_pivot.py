@@ -40,7 +40,7 @@ def test_attributes_become_columns(one):
 
 
 @pytest.mark.parametrize("rows", [0, 501])
-def test_what_makes_no_columns_is_told(one, rows):
+def test_what_makes_no_columns_is_reported(one, rows):
     text = HEADER + "".join(row(n, f"a{n}", "x") for n in range(rows))
     replace_newest(one, "User Attribute Values", text)
     one.run()

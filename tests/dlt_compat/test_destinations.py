@@ -71,7 +71,7 @@ def test_the_strategies_of_a_destination_are_known_without_a_connection(name: st
     assert "delete-insert" in known.supported_merge_strategies
 
 
-def test_a_function_as_destination_is_told(pipeline: dlt.Pipeline) -> None:
+def test_a_function_as_destination_is_recognized(pipeline: dlt.Pipeline) -> None:
     @dlt.destination(name="sink")
     def sink(items: Any, table: Any) -> None: ...
 
@@ -126,7 +126,7 @@ def test_a_destination_finds_out_once_what_it_can_do(
     assert len(asked) == 2
 
 
-def test_both_kinds_of_naming_are_told_apart(pipeline: dlt.Pipeline) -> None:
+def test_both_kinds_of_naming_are_kept_apart(pipeline: dlt.Pipeline) -> None:
     from dlt.common.normalizers.naming import direct, snake_case
 
     pipeline.destination = dlt.destinations.snowflake()

@@ -59,7 +59,7 @@ def test_lines_of_dlt_can_be_filtered_and_those_of_others_pass(
     assert records[-1].pathname == __file__, RELIED_ON + "a line names the file that logs it"
 
 
-def test_the_table_of_a_job_that_failed_is_told(pipeline: dlt.Pipeline) -> None:
+def test_the_table_of_a_job_that_failed_is_known(pipeline: dlt.Pipeline) -> None:
     arrow = {"id": pa.array([1]), "name": pa.array([1])}
     pipeline.run(pa.table(arrow), table_name="users")
     with pytest.raises(messages.PipelineStepFailed) as failed:
@@ -73,7 +73,7 @@ def test_the_table_of_a_job_that_failed_is_told(pipeline: dlt.Pipeline) -> None:
     assert messages.table_of(jobs[0]) == "users"
 
 
-def test_a_destination_without_sql_is_told(pipeline: dlt.Pipeline) -> None:
+def test_a_destination_without_sql_is_recognized(pipeline: dlt.Pipeline) -> None:
     @dlt.destination(name="sink")
     def sink(items: Any, table: Any) -> None: ...
 
@@ -83,7 +83,7 @@ def test_a_destination_without_sql_is_told(pipeline: dlt.Pipeline) -> None:
         other.sql_client()
 
 
-def test_a_destination_out_of_reach_is_told(tmp_path: Any) -> None:
+def test_a_destination_out_of_reach_is_recognized(tmp_path: Any) -> None:
     (tmp_path / "no.duckdb").mkdir()
     pipeline = dlt.pipeline(
         "unreachable",

@@ -28,7 +28,7 @@ def extracted_files(pipeline: dlt.Pipeline) -> list[str]:
     return sorted(path.name.partition(".")[0] for path in folder.glob("*/new_jobs/*"))
 
 
-def test_the_files_of_an_extracted_table_can_be_told_and_deleted(pipeline: dlt.Pipeline) -> None:
+def test_the_files_of_an_extracted_table_can_be_found_and_deleted(pipeline: dlt.Pipeline) -> None:
     nested = [{"id": 1, "roles": [{"name": "x"}]}]
     pipeline.extract(made_up(resource("users", nested), resource("users_too", [{"id": 1}])))
     before = extracted_files(pipeline)
@@ -68,7 +68,7 @@ def test_tables_nested_in_a_table_are_found_at_any_depth() -> None:
     assert packages._with_nested(schema, ["a"]) == {"a", "a__b", "a__b__c"}
 
 
-def test_a_copy_that_was_begun_is_told_from_one_that_was_not(
+def test_a_copy_that_was_begun_is_distinguished_from_one_that_was_not(
     pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob

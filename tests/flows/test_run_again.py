@@ -76,7 +76,9 @@ def test_a_course_that_is_skipped_keeps_its_rows(
     assert ("classlist", course) in {(r["resource"], r["org_unit_id"]) for r in report.skipped}
 
 
-def test_strict_makes_a_gap_the_exit_code(sandbox: Any, source_of: Any, make_pipeline: Any) -> None:
+def test_strict_gives_exit_code_1_where_something_was_skipped(
+    sandbox: Any, source_of: Any, make_pipeline: Any
+) -> None:
     assert run(make_pipeline(), source_of(sandbox)).exit_code == 0
     assert run(make_pipeline(), source_of(sandbox), strict=True).exit_code == 1
     for course in sandbox.world.course_ids:

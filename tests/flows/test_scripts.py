@@ -148,7 +148,7 @@ def test_wrong_arguments_say_what_is_right_and_send_nothing(
     ],
     ids=["pipeline", "data-sets-list", "copy-course"],
 )
-def test_missing_settings_are_told_with_their_places(
+def test_missing_settings_are_reported_with_their_places(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int
 ) -> None:
     monkeypatch.setenv(VARIABLE + "CREDENTIALS__CLIENT_ID", "known")
@@ -175,7 +175,7 @@ def test_missing_settings_are_told_with_their_places(
     ]
 
 
-def test_missing_settings_of_a_destination_are_told_before_any_request(
+def test_missing_settings_of_a_destination_are_reported_before_any_request(
     workspace: Path, sandbox: Any
 ) -> None:
     script = "pipelines/d2l_brightspace_pipeline.py"

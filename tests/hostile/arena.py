@@ -157,14 +157,14 @@ class Arena:
         self.observed = "clear error"
         return caught.value
 
-    def recorded(self, gaps: set[tuple[str, int]], *resources: str, **arguments: Any) -> RunReport:
+    def recorded(self, skips: set[tuple[str, int]], *resources: str, **arguments: Any) -> RunReport:
         """The run loads all but some org units' rows, which stay as they were, and says so."""
         report = self.run(*resources, **arguments)
-        assert {(row["resource"], row["org_unit_id"]) for row in report.skipped} == gaps
+        assert {(row["resource"], row["org_unit_id"]) for row in report.skipped} == skips
         assert "skipped" in str(report)
         now, tables = truth(self.tenant), self.tables()
         for name in resources:
-            units = {unit for resource, unit in gaps if resource == name}
+            units = {unit for resource, unit in skips if resource == name}
             expected = [row for row in now[name].elements() if row[0] not in units]
             expected += [row for row in self.before[name].elements() if row[0] in units]
             assert tables[name] == Counter(expected), name

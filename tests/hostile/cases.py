@@ -13,7 +13,7 @@ TOPICS = (
     "Rate limit",
     "Transport",
     "Data",
-    "One bad apple",
+    "Skipped",
     "Keys",
     "Process",
     "Secrets and persons",

@@ -78,7 +78,7 @@ def test_401_for_a_bearer(arena: Arena) -> None:
     assert len(arena.server.asked(USERS)) == 2
 
 
-@case("Authentication", "401 on one org unit ends the run, it is no gap", "clear error")
+@case("Authentication", "401 on one org unit ends the run, it is no skip", "clear error")
 def test_401_for_one_org_unit(arena: Arena) -> None:
     arena.fault("/102/classlist/", Answer(401))
     arena.fails(AuthenticationError, "log in again", "classlist")
@@ -226,7 +226,7 @@ def test_skew_for_ever(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(arena.server.asked(USERS)) == 2
 
 
-@case("Authentication", "ID-Key: 403 Invalid token ends the run, it is no gap", "clear error")
+@case("Authentication", "ID-Key: 403 Invalid token ends the run, it is no skip", "clear error")
 def test_invalid_token(arena: Arena) -> None:
     arena.fault("/102/classlist/", Answer(403, b"Invalid token", content_type="text/plain"))
     arena.fails(AuthenticationError, "get new keys", "classlist")

@@ -19,7 +19,7 @@ def test_table_is_current() -> None:
     assert outcome.returncode == 0, outcome.stdout[-2000:] + outcome.stderr[-2000:]
 
 
-def test_nothing_is_lost_or_doubled() -> None:
+def test_nothing_is_lost_or_duplicated() -> None:
     text = TABLE.read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     outcomes = {

@@ -158,7 +158,7 @@ def test_json_in_an_arrow_column_of_text_is_no_reason_to_warn(
     assert rows_of(pipeline, "users", "typeof(roles), roles ->> 0") == [("JSON", "Student")]
 
 
-def test_other_differences_to_an_arrow_column_are_told(
+def test_other_differences_to_an_arrow_column_are_reported(
     pipeline: dlt.Pipeline, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Exception, match="users"):

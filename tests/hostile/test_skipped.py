@@ -24,7 +24,7 @@ ROTTEN = {
 }
 
 
-@together("One bad apple", "recorded", *(f"1 course of 1 000: {one}" for one in ROTTEN))
+@together("Skipped", "recorded", *(f"1 course of 1 000: {one}" for one in ROTTEN))
 @pytest.mark.slow
 def test_one_course_of_a_thousand(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}LIMITS__REQUESTS_IN_FLIGHT", "20")
@@ -33,15 +33,15 @@ def test_one_course_of_a_thousand(arena: Arena, monkeypatch: pytest.MonkeyPatch)
     bad = dict(zip((1100, 1400, 1500, 1900), ROTTEN.values(), strict=True))
     for unit, answer in bad.items():
         arena.fault(f"/courses/{unit}$", answer)
-    gaps = {("courses", unit) for unit in bad}
-    report = arena.recorded(gaps, "courses", org_unit_ids=[*arena.tenant.courses])
+    skips = {("courses", unit) for unit in bad}
+    report = arena.recorded(skips, "courses", org_unit_ids=[*arena.tenant.courses])
     assert arena.query("SELECT COUNT(*) FROM courses") == [(COURSES - len(bad),)]
-    assert {gap["route"] for gap in report.skipped} == {"lp/(version)/courses/(orgUnitId)"}
-    assert [gap["status"] for gap in report.skipped] == [403, 404, 500, 200]
+    assert {skip["route"] for skip in report.skipped} == {"lp/(version)/courses/(orgUnitId)"}
+    assert [skip["status"] for skip in report.skipped] == [403, 404, 500, 200]
 
 
 @together(
-    "One bad apple",
+    "Skipped",
     "recorded",
     "a class list that breaks on its third page: 403",
     "a class list that breaks on its third page: 500 for ever",
@@ -60,13 +60,13 @@ def test_third_page_breaks(arena: Arena) -> None:
     arena.recorded({("classlist", unit) for unit in (101, 102, 103)}, "classlist")
 
 
-@case("One bad apple", "all courses answer 403", "clear error")
+@case("Skipped", "all courses answer 403", "clear error")
 def test_all_forbidden(arena: Arena) -> None:
     arena.fault("/classlist/", Answer(403, {"title": "Not Authorized"}))
     arena.fails(PermissionDenied, "not one of 3 requests.*enrollment:orgunit:read", "classlist")
 
 
-@case("One bad apple", "a list of everything answers 403: the other tables load", "clear error")
+@case("Skipped", "a list of everything answers 403: the other tables load", "clear error")
 def test_tenant_wide_list_forbidden(arena: Arena) -> None:
     arena.fault("/users/$", Answer(403, {"title": "Not Authorized"}))
     with pytest.raises(PermissionDenied, match=r"users.*scope users:userdata:read") as caught:
@@ -76,7 +76,7 @@ def test_tenant_wide_list_forbidden(arena: Arena) -> None:
     arena.observed = "clear error"
 
 
-@case("One bad apple", "a log message whose id is no number: the other tables load", "clear error")
+@case("Skipped", "a log message whose id is no number: the other tables load", "clear error")
 def test_one_impossible_key(arena: Arena) -> None:
     arena.fault(
         "/logging/$",
@@ -90,7 +90,7 @@ def test_one_impossible_key(arena: Arena) -> None:
     arena.observed = "clear error"
 
 
-@case("One bad apple", "a strict run with a gap has exit code 1", "recorded")
+@case("Skipped", "a strict run with something skipped has exit code 1", "recorded")
 def test_strict(arena: Arena) -> None:
     from d2l_brightspace import run
 
@@ -100,8 +100,8 @@ def test_strict(arena: Arena) -> None:
     arena.observed = "recorded"
 
 
-@case("One bad apple", "a gap that closes: the next run has the rows, the record stays", "exact")
-def test_gap_that_closes(arena: Arena) -> None:
+@case("Skipped", "a skip that is made good: the next run has the rows, the record stays", "exact")
+def test_skip_that_is_made_good(arena: Arena) -> None:
     arena.fault("/102/classlist/", Answer(404), times=1)
     arena.recorded({("classlist", 102)}, "classlist")
     arena.exact("classlist")
@@ -120,9 +120,9 @@ def test_row_without_key(arena: Arena, value: Any) -> None:
 
     arena.fault("/users/$", edited(spoil), when=page(2))
     report = arena.run("users")
-    (gap,) = report.skipped
-    assert (gap["resource"], gap["org_unit_id"]) == ("users", 0)
-    assert gap["detail"].startswith("Rows without UserId were left out")
+    (skip,) = report.skipped
+    assert (skip["resource"], skip["org_unit_id"]) == ("users", 0)
+    assert skip["detail"].startswith("Rows without UserId were left out")
     assert arena.query("SELECT rows_missing FROM skipped_requests") == [(2,)]
     expected = truth(arena.tenant)["users"]
     changed = {(user, f"First{user}") for user in (13, 14)}  # they stay as they were before
@@ -136,7 +136,9 @@ def test_row_without_key_in_a_class_list(arena: Arena) -> None:
         "/102/classlist/", edited(lambda body: body["Objects"][0].pop("Identifier") and None)
     )
     report = arena.run("classlist")
-    assert [(gap["resource"], gap["org_unit_id"]) for gap in report.skipped] == [("classlist", 102)]
+    assert [(skip["resource"], skip["org_unit_id"]) for skip in report.skipped] == [
+        ("classlist", 102)
+    ]
     missing = [row for row in truth(arena.tenant)["classlist"] if row[0] == 102]
     assert arena.query("SELECT COUNT(*) FROM classlist WHERE org_unit_id = 102") == [
         (len(missing) - 3,)
