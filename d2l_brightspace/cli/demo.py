@@ -75,6 +75,8 @@ def _differences(report: RunReport, truth: Mapping[str, Any]) -> list[str]:
         for table, rows in truth.items()
         if isinstance(rows, int) and loaded.get(table, 0) != rows
     ]
-    told = {(row["resource"], row["org_unit_id"]) for row in report.skipped}
-    missing = {(row["resource"], row["org_unit_id"]) for row in truth["skipped"]} - told
-    return found + [f"{resource} of org unit {ou} is missing untold" for resource, ou in missing]
+    reported = {(row["resource"], row["org_unit_id"]) for row in report.skipped}
+    missing = {(row["resource"], row["org_unit_id"]) for row in truth["skipped"]} - reported
+    return found + [
+        f"{resource} of org unit {ou} is missing, and was not reported" for resource, ou in missing
+    ]

@@ -1,4 +1,4 @@
-"""How far a run got over its data sets: one that fails is a gap, all that fail are an error."""
+"""How far a run got over its data sets: one that fails is skipped, all that fail are an error."""
 
 from __future__ import annotations
 

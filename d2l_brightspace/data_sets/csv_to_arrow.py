@@ -2,7 +2,7 @@
 
 A file is read by pyarrow's CSV parser, which is fast and strict about types. Only where that
 fails is the file read again line by line, to say which row and column is bad, or to put bad rows
-aside. Values that the reference documents (section 7.3): UTF-8 with BOM, empty for null, `True` or
+aside. Values (`docs/brightspace-api.md`, Data Hub): UTF-8 with BOM, empty for null, `True` or
 `False`, UTC times with or without `T`, `Z` and a fraction of up to seven digits.
 """
 

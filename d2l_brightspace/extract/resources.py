@@ -220,7 +220,7 @@ class _Output:
         first, scope = errors[0], self._endpoint.scope
         hint = f" The route asks for the OAuth scope {scope}." if scope else ""
         return type(first)(
-            f"{self._endpoint.name}: not one of {len(errors)} requests was answered. "
+            f"Not one of {len(errors)} requests for {self._endpoint.name} was answered. "
             f"{first.message}.{hint} Leave the resource out, or run `d2l-brightspace check`",
             first.context or RequestContext(self._endpoint.route),
         )

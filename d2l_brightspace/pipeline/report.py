@@ -131,10 +131,10 @@ _ADVICE: dict[type[BrightspaceError], str] = {
 def failure_of(report: RunReport) -> BrightspaceError:
     """The error that ends a run in which tables failed; of the class of the first one."""
     first = report.failures[0].error
-    told = "\n".join(f"  {failure.table}: {failure.error}" for failure in report.failures)
+    reasons = "\n".join(f"  {failure.table}: {failure.error}" for failure in report.failures)
     error = type(first)(
         f"{_tables(len(report.failures))} could not be read; they hold what they held before, and "
-        f"the others were loaded:\n{told}"
+        f"the others were loaded:\n{reasons}"
     )
     error.report = report
     return error

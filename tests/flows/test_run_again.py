@@ -94,7 +94,7 @@ def test_the_same_refusal_for_every_course_is_an_error_and_changes_nothing(
     for course in sandbox.world.course_ids:
         sandbox.world.forbid(course)
 
-    with pytest.raises(PermissionDenied, match=r"not one of 5 requests .*Classlist\.SeeClasslist"):
+    with pytest.raises(PermissionDenied, match=r"Not one of 5 requests .*Classlist\.SeeClasslist"):
         run(pipeline, source_of(sandbox).with_resources("classlist"))
 
     assert row_counts(pipeline, sandbox) == before | {}

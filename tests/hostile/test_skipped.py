@@ -63,7 +63,7 @@ def test_third_page_breaks(arena: Arena) -> None:
 @case("Skipped", "all courses answer 403", "clear error")
 def test_all_forbidden(arena: Arena) -> None:
     arena.fault("/classlist/", Answer(403, {"title": "Not Authorized"}))
-    arena.fails(PermissionDenied, "not one of 3 requests.*enrollment:orgunit:read", "classlist")
+    arena.fails(PermissionDenied, "Not one of 3 requests.*enrollment:orgunit:read", "classlist")
 
 
 @case("Skipped", "a list of everything answers 403: the other tables load", "clear error")
