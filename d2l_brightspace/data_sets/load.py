@@ -199,9 +199,19 @@ class DataSetLoad:
         if "full_after" in self.state:
             return datetime.fromisoformat(self.state["full_after"])
         built_with = self.state.get("key")
-        if built_with is None or built_with == [column.name for column in self.data_set.keys]:
-            return None
-        return datetime.min.replace(tzinfo=timezone.utc)
+        if built_with is None:
+            # from before keys were kept: dlt's schema has them
+            had = {name for name, one in self._known_columns().items() if one.get("primary_key")}
+            is_same = not had or had == set(self._layout([]).key)
+        else:
+            is_same = built_with == [column.name for column in self.data_set.keys]
+        return None if is_same else datetime.min.replace(tzinfo=timezone.utc)
+
+    def _known_columns(self) -> Mapping[str, Any]:
+        """The table's columns as dlt's schema has them."""
+        schema = dlt.current.source_schema()
+        name = schema.naming.normalize_table_identifier(self.data_set.table)
+        return schema.tables[name]["columns"] if name in schema.tables else {}
 
     def _gone(
         self, files: Sequence[_File], todo: Plan, layout: Layout, progress: Progress | None
@@ -209,9 +219,8 @@ class DataSetLoad:
         """The rows of `deleted_rows`; only for a table that is built anew with the key it had."""
         had = self.state.get("key")
         same_key = had is None or had == [column.name for column in self.data_set.keys]
-        if not (self.context.deleted_rows and todo.replaces and progress and layout.key):
-            return []
-        if not same_key:
+        is_rebuilt = todo.replaces and progress is not None and same_key and bool(layout.key)
+        if not (self.context.deleted_rows and is_rebuilt):
             return []
         table = self.data_set.table
         gone = keys_that_are_gone(
@@ -332,8 +341,7 @@ class DataSetLoad:
             extra += self._unknown(header, extra)
         if headers:
             self.state["extra_columns"] = extra
-        table = schema.tables.get(schema.naming.normalize_table_identifier(self.data_set.table))
-        columns = table["columns"] if table else {}
+        columns = self._known_columns()
         return Layout(
             self.data_set,
             schema.naming.normalize_identifier,

@@ -80,14 +80,23 @@ def test_rows_that_nothing_tells_apart_are_all_kept(tenant, loader):
     assert one.table("users") == one.truth("Users")
 
 
-def test_a_key_of_the_dictionary_that_changed_means_a_new_full(tenant, loader):
+@pytest.mark.parametrize("kept_by", ["state", "schema"])
+def test_a_key_of_the_dictionary_that_changed_means_a_new_full(tenant, loader, kept_by):
     """The working folder was made with an earlier dictionary, whose key was smaller."""
     one = loader(tenant("Assignment Submissions"), full_every_days=None)
     one.run()
-    with one.pipeline().managed_state() as state:
+    pipeline = one.pipeline()
+    with pipeline.managed_state() as state:
         resources = state["sources"]["d2l_brightspace_data_sets"]["resources"]
         resources["assignment_submissions"]["key"] = ["DropboxId", "SubmitterId"]
+        if kept_by == "schema":  # before keys were kept in the state
+            del resources["assignment_submissions"]["key"]
+    if kept_by == "schema":
+        columns = pipeline.default_schema.tables["assignment_submissions"]["columns"]
+        del columns["submitter_type"]["primary_key"]
+        pipeline.sync_schema()
     one.run()
+    assert one.query("SELECT count(*) FROM skipped_requests") == [(0,)]
     one.sandbox.hub.advance(2)
     one.run()
     assert one.table("assignment_submissions") == one.truth("Assignment Submissions")
