@@ -30,7 +30,7 @@ PATH = "le/1.82/import/(orgUnitId)/imports/"
 
 @dataclass
 class Server:
-    """Answers uploads as told: a status, or "hang up" before or after it has read the body."""
+    """Answers uploads as asked: a status, or "hang up" before or after it has read the body."""
 
     answers: list[int | str]
     bodies: list[bytes] = field(default_factory=list)
@@ -43,19 +43,19 @@ def serve() -> Iterator[Callable[..., Server]]:
     running = []
 
     def start(*answers: int | str) -> Server:
-        told = Server(list(answers))
+        made = Server(list(answers))
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                answer = told.answers.pop(0)
-                told.headers.append(self.headers)
+                answer = made.answers.pop(0)
+                made.headers.append(self.headers)
                 self.close_connection = True
                 if answer == "hang up early":
                     self.rfile.read(100_000)
                     return
-                told.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                made.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
                 if answer == "hang up late":
                     return
                 body = b'{"JobToken": "t"}' if answer != 204 else b""
@@ -72,11 +72,11 @@ def serve() -> Iterator[Callable[..., Server]]:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        told.url = f"http://127.0.0.1:{server.server_address[1]}/d2l/api/"
+        made.url = f"http://127.0.0.1:{server.server_address[1]}/d2l/api/"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         running.append((server, thread))
-        return told
+        return made
 
     yield start
     for server, thread in running:
@@ -235,7 +235,7 @@ def test_a_file_that_changes_is_not_sent(
     file: Path,
     change: bytes,
 ) -> None:
-    server = serve("hang up early")
+    server = serve("hang up late")  # it waits for all that was announced
     upload = FileUpload(file, "application/zip")
     file.write_bytes(change)
     with pytest.raises(ConfigurationError, match="changed while it was being sent"):
