@@ -1,4 +1,4 @@
-"""The limit: fetch with aiohttp, decode into typed structs, insert Arrow into DuckDB; no dlt.
+"""The limit: fetch with aiohttp, decode into typed structs, meanwhile insert Arrow; no dlt.
 
 What the wire and the parsing cost at least, as fast as it can be written in Python; nobody would
 run it: it retries nothing, trusts everything and knows four tables.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 _TEXT, _ID, _TIME, _FLAG = pa.string(), pa.int64(), pa.timestamp("us", "UTC"), pa.bool_()
 _JSON = pa.binary()
+_ROWS_AT_ONCE = 50_000
 _DOUBLE = pa.float64()
 COLUMNS: dict[str, dict[str, pa.DataType]] = {
     "my_enrollments": {
@@ -121,11 +123,42 @@ def _columns(rows: list[Any], table: str) -> dict[str, pa.Array]:
     return arrays
 
 
+class _Writer:
+    """Inserts in a thread of its own while the next pages are read."""
+
+    def __init__(self, database: str) -> None:
+        self._connection = duckdb.connect(database)
+        self._connection.execute("SET preserve_insertion_order = false")
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: dict[str, list[pa.Table]] = {}
+        self._created: set[str] = set()
+
+    def put(self, table: str, rows: pa.Table) -> None:
+        """Insert rows when there are enough of them."""
+        waiting = self._waiting.setdefault(table, [])
+        waiting.append(rows)
+        if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
+            self._thread.submit(self._insert, table, self._waiting.pop(table))
+
+    def close(self) -> None:
+        """Insert the rest."""
+        for table, parts in self._waiting.items():
+            self._thread.submit(self._insert, table, parts)
+        self._thread.shutdown()
+        self._connection.close()
+
+    def _insert(self, table: str, parts: list[pa.Table]) -> None:
+        self._connection.register("rows", pa.concat_tables(parts))
+        insert = f"INSERT INTO {table}" if table in self._created else f"CREATE TABLE {table} AS"
+        self._connection.execute(f"{insert} SELECT * FROM rows")
+        self._created.add(table)
+
+
 class _Reader:
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, writer: _Writer) -> None:
         self._session = session
         self._decoders = {table: _decoder(table) for table in COLUMNS}
-        self.found: dict[str, list[pa.Table]] = {table: [] for table in COLUMNS}
+        self._put = writer.put
 
     async def read(self, table: str, org_unit_id: int, *below: int) -> None:
         """Read a list and what hangs from it."""
@@ -137,7 +170,7 @@ class _Reader:
                 page = decode(await response.read())
             rows = page.Items if page.Items is not None else page.Objects
             arrays = {"org_unit_id": pa.repeat(org_unit_id, len(rows)), **_columns(rows, table)}
-            self.found[table].append(pa.table(arrays))
+            self._put(table, pa.table(arrays))
             if table == "quizzes":
                 await asyncio.gather(
                     *(self.read("quiz_attempts", org_unit_id, row.QuizId) for row in rows)
@@ -147,26 +180,19 @@ class _Reader:
             bookmark = f"?bookmark={page.PagingInfo.Bookmark}"
 
 
-async def _read(base: str, table: str, courses: int, in_flight: int) -> dict[str, list[pa.Table]]:
+async def _read(base: str, table: str, courses: int, in_flight: int, writer: _Writer) -> None:
     connector = aiohttp.TCPConnector(limit=in_flight)
     async with aiohttp.ClientSession(base, connector=connector) as session:
-        reader = _Reader(session)
+        reader = _Reader(session, writer)
         await asyncio.gather(*(reader.read(table, ou) for ou in range(1, courses + 1)))
-    return reader.found
 
 
 def main() -> None:
     """Load one work: base address, tables, courses, requests in flight, DuckDB file."""
     base, tables, courses, in_flight, database = sys.argv[1:]
-    first = tables.split(",")[0]
-    found = asyncio.run(_read(base, first, int(courses), int(in_flight)))
-    connection = duckdb.connect(database)
-    for table, parts in found.items():
-        if parts:
-            rows = pa.concat_tables(parts)
-            connection.register("rows", rows)
-            connection.execute(f"CREATE TABLE {table} AS SELECT * FROM rows")
-    connection.close()
+    writer = _Writer(database)
+    asyncio.run(_read(base, tables.split(",")[0], int(courses), int(in_flight), writer))
+    writer.close()
 
 
 if __name__ == "__main__":
