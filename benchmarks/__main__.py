@@ -334,8 +334,8 @@ _NOTES = """
 ## Reading these figures
 
 * *limit* is a script that fetches with aiohttp, decodes with msgspec into typed structs, makes
-  Arrow columns and inserts them into DuckDB while it reads on: no dlt, no retries, no checks. *plain* is dlt's
-  `rest_api` as its documentation has it, measured at a tenth only. The server is
+  Arrow columns and inserts them into DuckDB while it reads on: no dlt, no retries, no checks.
+  *plain* is dlt's `rest_api` as its documentation has it, measured at a tenth only. The server is
   `benchmarks/server.py`, for data sets the sandbox; it runs on the same cores.
 * Requests: one more than the least for `/versions/`. W3 is split into windows of time while it is
   read; each ends with a page that is not full.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import chain
@@ -162,10 +162,22 @@ def add_constant(table: pa.Table, name: str, value: Any, kind: pa.DataType) -> p
     return table.add_column(0, pa.field(name, kind, nullable=False), column)
 
 
-def to_rows(table: pa.Table, json_columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The table as Python rows, with JSON columns decoded."""
+def to_rows(
+    table: pa.Table, json_columns: Sequence[str], undeclared: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """The table as Python rows, with JSON columns decoded.
+
+    Args:
+        table: Rows.
+        json_columns: Names of columns that hold JSON texts.
+        undeclared: Names of fields that a row has only where it has a value: a contract that is
+            about new fields is about the rows that have them.
+    """
     rows: list[dict[str, Any]] = table.to_pylist()
     for row in rows:
+        for name in undeclared:
+            if row[name] is None:
+                del row[name]
         for name in json_columns:
             row[name] = None if row[name] is None else decode(row[name].encode())
     return rows

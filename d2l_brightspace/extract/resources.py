@@ -226,10 +226,12 @@ class _Output:
         )
 
     def _table(self, table: pa.Table) -> Iterator[Any]:
+        declared = {name for name in table.schema.names if not name.startswith(UNDECLARED)}
         table = _settled(table, self._handles.table)
         self._is_empty = self._is_empty and not table.num_rows
         if self._handles.as_rows:
-            rows = to_rows(table, self._json_columns(table))
+            undeclared = set(table.schema.names) - declared
+            rows = to_rows(table, self._json_columns(table), undeclared)
             yield rows or dlt.mark.materialize_table_schema()
             return
         if not table.num_rows and pipes.known_table(self._handles.table):

@@ -388,7 +388,7 @@ def test_a_start_given_as_text(school: School) -> None:
 
 
 @pytest.fixture
-def with_news(school: School, monkeypatch: pytest.MonkeyPatch) -> School:
+def with_news(school: School, monkeypatch: pytest.MonkeyPatch, has_news: int) -> School:
     """The sandbox sends a field of users that nobody declared, from the second run on."""
     from d2l_brightspace.client.json_codec import decode
     from d2l_brightspace.extract.typed_rows import TypedRows
@@ -398,11 +398,18 @@ def with_news(school: School, monkeypatch: pytest.MonkeyPatch) -> School:
     def parse(_self: Any, body: bytes) -> Any:
         found = decode(body)
         for row in found["Items"]:
-            row["Hobby"] = "chess"
+            if row["UserId"] % has_news == 0:
+                row["Hobby"] = "chess"
         return found
 
     monkeypatch.setattr(TypedRows, "parse", parse)
     return school
+
+
+@pytest.fixture
+def has_news() -> int:
+    """Every how many users."""
+    return 1
 
 
 def contract(**modes: str) -> Any:
@@ -434,6 +441,21 @@ def test_a_new_field_under_a_contract_that_discards(with_news: School, mode: str
     rows = {one.table: one.from_this_run for one in report.tables}
     if mode == "discard_value":
         assert rows["users"] == with_news.truth("users")
+
+
+@pytest.mark.parametrize("has_news", [2])
+@pytest.mark.parametrize("step", [False, True], ids=["tables", "dict-rows"])
+def test_a_contract_that_discards_rows_is_about_those_with_the_new_field(
+    with_news: School, step: bool
+) -> None:
+    def change(source: Any) -> None:
+        contract(columns="discard_row")(source)
+        if step:
+            source.users.add_map(lambda row: row)
+
+    report = with_news.run("users", change=change)
+    without = with_news.count("users", "user_id % 2 = 1")
+    assert {one.table: one.from_this_run for one in report.tables}["users"] == without > 0
 
 
 def test_a_contract_about_types_does_not_mind_the_declared_fields(school: School) -> None:
