@@ -164,4 +164,3 @@ def test_a_function_as_destination_is_seen(pipeline: dlt.Pipeline, tmp_path: Pat
 
 def test_outside_a_run_there_is_no_load() -> None:
     assert pipes.current_load_id() is None
-    assert pipes.is_row_destination() is False
