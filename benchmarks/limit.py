@@ -1,7 +1,7 @@
 """The limit: fetch with aiohttp, decode into typed structs, meanwhile insert Arrow; no dlt.
 
 What the wire and the parsing cost at least, as fast as it can be written in Python; nobody would
-run it: it retries nothing, trusts everything and knows four tables.
+run it: it retries nothing, trusts everything and knows five tables.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
 from typing import Any
 
@@ -132,20 +132,26 @@ class _Writer:
         self._thread = ThreadPoolExecutor(1)
         self._waiting: dict[str, list[pa.Table]] = {}
         self._created: set[str] = set()
+        self._inserts: list[Future[None]] = []
 
     def put(self, table: str, rows: pa.Table) -> None:
         """Insert rows when there are enough of them."""
         waiting = self._waiting.setdefault(table, [])
         waiting.append(rows)
         if sum(map(len, waiting)) >= _ROWS_AT_ONCE:
-            self._thread.submit(self._insert, table, self._waiting.pop(table))
+            self._submit(table, self._waiting.pop(table))
 
     def close(self) -> None:
         """Insert the rest."""
         for table, parts in self._waiting.items():
-            self._thread.submit(self._insert, table, parts)
+            self._submit(table, parts)
+        for insert in self._inserts:
+            insert.result()
         self._thread.shutdown()
         self._connection.close()
+
+    def _submit(self, table: str, parts: list[pa.Table]) -> None:
+        self._inserts.append(self._thread.submit(self._insert, table, parts))
 
     def _insert(self, table: str, parts: list[pa.Table]) -> None:
         self._connection.register("rows", pa.concat_tables(parts))

@@ -141,7 +141,7 @@ def convert(
         load_id: Value of `_dlt_load_id`.
         keep_bad_rows: Whether to return bad rows instead of raising at the first.
         block_bytes: Size of the blocks in which the file is read.
-        written: Told how large the Parquet file is going to be, as it grows; may raise.
+        written: Called with the file and its size to be, as it grows; may raise.
 
     Raises:
         BadCsv: If it is no CSV, or has a bad row.

@@ -48,7 +48,7 @@ def deduplicate(
         files: The extracts, oldest first.
         layout: Their columns.
         scratch: Folder for what does not fit into memory.
-        written: Told of each file that is written anew, and its size.
+        written: Called with each file that is written anew, and its size.
         has_full: Whether the first file is a full, which holds each row once.
 
     Returns:

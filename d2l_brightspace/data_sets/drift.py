@@ -44,7 +44,7 @@ def drift(catalogue: Catalogue, source_state: Mapping[str, Any]) -> Iterator[Dri
         BrightspaceError: If the list of data sets cannot be read.
     """
     states = loaded_states(source_state)
-    yield from _comings_and_goings(catalogue, source_state)
+    yield from _new_and_retired(catalogue, source_state)
     extracts: dict[str, list[Extract]] = {}
     for table, offer in sorted(catalogue.offers.items()):
         try:
@@ -57,7 +57,7 @@ def drift(catalogue: Catalogue, source_state: Mapping[str, Any]) -> Iterator[Dri
     yield from _unchanged(extracts)
 
 
-def _comings_and_goings(catalogue: Catalogue, source_state: Mapping[str, Any]) -> Iterator[Drift]:
+def _new_and_retired(catalogue: Catalogue, source_state: Mapping[str, Any]) -> Iterator[Drift]:
     before = source_state.get("resources", {}).get(DATA_SET_CHANGES, {}).get("offered")
     now = {offer.identity: offer for offer in catalogue.offers.values()}
     for identity, offer in now.items():
@@ -83,7 +83,7 @@ def _since(offer: Offer, extracts: Sequence[Extract], state: Mapping[str, Any]) 
 def _unchanged(extracts: Mapping[str, Sequence[Extract]]) -> Iterator[Drift]:
     """Data sets whose newest extract is older than their rhythm explains.
 
-    Compared with the newest extract of any, so that a tenant whose Data Hub rests is no news of
+    Compared with the newest extract of any, so that a tenant whose Data Hub is idle is no news of
     each of its data sets.
     """
     newest = max((one.created for found in extracts.values() for one in found), default=None)

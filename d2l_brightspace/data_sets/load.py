@@ -21,13 +21,8 @@ import pyarrow.parquet as pq
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.dlt_compat.imports import (
-    DLT_ID,
-    UserSteps,
-    has_dlt_ids,
-    past_steps,
-    user_steps,
-)
+from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, has_dlt_ids
+from d2l_brightspace.dlt_compat.imports import UserSteps, past_steps, user_steps
 from d2l_brightspace.dlt_compat.pipes import current_load_id
 
 from .archive import Archive
@@ -425,7 +420,7 @@ class DataSetLoad:
                 seconds=round(file.seconds, 3),
                 gap=todo.gap,
                 load_id=self.load_id,
-                **self._surprises(file.header),
+                **self._column_differences(file.header),
             )
             yield dlt.mark.with_table_name(row, EXTRACTS_LOADED)
             quarantined = list(
@@ -456,7 +451,7 @@ class DataSetLoad:
         if name != self.offer.name:
             self._changes.note("renamed", f"{name} -> {self.offer.name}")
 
-    def _surprises(self, header: Sequence[str]) -> dict[str, str | None]:
+    def _column_differences(self, header: Sequence[str]) -> dict[str, str | None]:
         documented = [column.name for column in self.data_set.columns]
         found = find_columns(header, documented)
         missing = [name for name in documented if name not in found]

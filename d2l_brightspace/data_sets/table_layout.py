@@ -11,7 +11,7 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from d2l_brightspace.dlt_compat.imports import DLT_ID, new_dlt_ids
+from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, new_dlt_ids
 
 from .dictionary import Column, DataSet, letters, references_of
 

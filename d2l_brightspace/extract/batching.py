@@ -26,7 +26,7 @@ class Batcher:
     Args:
         endpoint: Declares the columns.
         tabulate: Makes tables of blocks.
-        typed: Is told of fields that nobody declared.
+        typed: Learns the fields that nobody declared.
     """
 
     def __init__(self, endpoint: Endpoint, tabulate: Tabulator, typed: TypedRows) -> None:

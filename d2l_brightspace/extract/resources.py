@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Generator, Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime
@@ -16,6 +15,7 @@ from dlt.sources import DltResource
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, RequestContext
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat import pipes
+from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, new_dlt_ids
 from d2l_brightspace.endpoints.model import Endpoint
 from d2l_brightspace.timestamps import utc_milliseconds
 
@@ -279,7 +279,7 @@ def with_lineage(table: pa.Table, table_name: str, *, ids: bool = False) -> pa.T
     if load_id is None:
         return table
     known = pipes.known_table(table_name)
-    if ids or (known is not None and "_dlt_id" in known["columns"]):
+    if ids or (known is not None and DLT_ID in known["columns"]):
         # this run or an earlier one has dict rows, for which dlt makes this column
         table = _with_ids(table)
     return add_constant(table, "_dlt_load_id", load_id, pa.string())
@@ -300,15 +300,14 @@ def _settled(table: pa.Table, table_name: str) -> pa.Table:
 def _room_for_ids(table_name: str) -> Iterator[Any]:
     """Let dlt add its column of ids for dict rows to a table that has rows without."""
     known = pipes.known_table(table_name) if pipes.current_load_id() else None
-    if known is not None and "_dlt_id" not in known["columns"]:
-        hints = dlt.mark.make_hints(columns={"_dlt_id": {"data_type": "text", "nullable": True}})
+    if known is not None and DLT_ID not in known["columns"]:
+        hints = dlt.mark.make_hints(columns={DLT_ID: {"data_type": "text", "nullable": True}})
         yield pipes.past_steps(dlt.mark.with_hints([], hints))
 
 
 def _with_ids(table: pa.Table) -> pa.Table:
-    start = secrets.token_hex(5)
-    ids = pa.array([f"{start}{number:x}" for number in range(table.num_rows)], pa.string())
-    return table.append_column(pa.field("_dlt_id", pa.string(), nullable=False), ids)
+    ids = pa.array(new_dlt_ids(table.num_rows), pa.string())
+    return table.append_column(pa.field(DLT_ID, pa.string(), nullable=False), ids)
 
 
 _SAME_UNIT = "{column} IN (SELECT {column} FROM {{staging_table}})"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from keyword import iskeyword
 from typing import Any
 
@@ -142,7 +142,7 @@ def _gather(blocks: Sequence[Any], plan: Plan, columns: dict[str, list[Any]]) ->
             _gather([below if one is None else one for one in values], below._plan, columns)
 
 
-@cache
+@lru_cache(4096)
 def _reader(slot: str) -> Callable[[Sequence[Any]], list[Any]]:
     """Reads one slot of many rows: an attribute that is spelled out takes half the time."""
     return eval(f"lambda blocks: [block.{slot} for block in blocks]")  # type: ignore[no-any-return]  # noqa: S307  # a name

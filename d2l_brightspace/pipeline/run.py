@@ -27,6 +27,7 @@ from .report import RunReport, failure_of, report_on
 from .surroundings import older_objects_uncollected, quiet_log
 
 _FEW_ROWS = 20_000
+"""Loads of fewer rows keep the destination open."""
 
 
 def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> RunReport:

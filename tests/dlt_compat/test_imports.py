@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from d2l_brightspace.dlt_compat.imports import has_dlt_ids, past_steps, user_steps
+from d2l_brightspace.dlt_compat.dlt_ids import has_dlt_ids, new_dlt_ids
+from d2l_brightspace.dlt_compat.imports import past_steps, user_steps
 
 
 def extracted(tmp_path, resource):
@@ -80,3 +81,15 @@ def test_ids_are_seen_in_tables_that_had_rows(tmp_path):
     for number in (1, 2):
         extracted(tmp_path, numbers(number))
     assert seen == [None, True]
+
+
+def test_new_ids_are_distinct_and_look_like_those_of_dlt(tmp_path):
+    @dlt.resource
+    def numbers():
+        yield [{"number": 1}]
+
+    with extracted(tmp_path, numbers()).sql_client() as client:
+        [(of_dlt,)] = client.execute_sql("SELECT _dlt_id FROM numbers")
+    ours = new_dlt_ids(1000)
+    assert len(set(ours)) == 1000
+    assert {len(one) for one in ours} == {len(of_dlt)}

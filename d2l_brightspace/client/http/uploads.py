@@ -30,7 +30,7 @@ class FileUpload:
     Args:
         path: The file.
         content_type: Media type of the file part.
-        progress: Told how many bytes of this iteration are on their way; may raise to stop.
+        progress: Called with the bytes of this iteration that are on their way; may raise to stop.
         before_end: Called before the last bytes leave. Until it returns, the server cannot have
             received the whole request.
     """
