@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets check lint types test-versions test-destinations bench reliability clean
+.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations bench reliability clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -12,13 +12,16 @@ help:  ## Show what there is
 demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what was loaded
 	$(BIN)/d2l-brightspace demo
 
-test: $(READY)  ## Run the tests, but for those of data sets
-	$(BIN)/python -m pytest -n 3 --dist worksteal --ignore tests/data_sets
+test: $(READY)  ## Run the tests, but for data sets and for what may go wrong
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(foreach one,$(SUITES),--ignore $(one))
 
 test-data-sets: $(READY)  ## Run the tests of Brightspace Data Sets
-	$(BIN)/python -m pytest -n 3 --dist worksteal tests/data_sets
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/data_sets
 
-check: lint types test test-data-sets  ## Style, types and all tests that need nothing but Python
+test-reliability: $(READY)  ## Run the tests of what may go wrong: faults, secrets, persons, files
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/hostile tests/security
+
+check: lint types test test-data-sets test-reliability  ## Style, types and all tests that need nothing but Python
 
 test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the lowest and the newest versions allowed
 	.venv-lowest/bin/python -m pytest -n 2 $(VERSION_TESTS)
@@ -41,11 +44,13 @@ bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 	$(BIN)/python -m benchmarks --write docs
 
 reliability: $(READY)  ## Write docs/reliability.md from the tests
-	$(BIN)/python -m tests.hostile.reliability
+	$(BIN)/python -m tests.reliability
 
 clean:  ## Remove the environments and what runs left behind
 	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache
 
+SUITES := tests/data_sets tests/hostile tests/security
+SIDE_BY_SIDE := -n 3 --dist worksteal
 VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
 PACKAGE := --editable '.[sandbox,service-user]'
 

@@ -11,10 +11,10 @@ import pytest
 
 from d2l_brightspace import AuthenticationError, IdKeyAuth, d2l_brightspace_source, run
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+from tests.cases import case, each
 from tests.wire_server import Answer, Raw
 
 from .arena import PREFIX, Arena
-from .cases import case, each
 from .tenant import page, slowly
 
 USERS = "/users/$"

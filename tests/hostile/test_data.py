@@ -10,10 +10,10 @@ import pytest
 
 from d2l_brightspace import ProtocolError
 from d2l_brightspace.extract.arrow import UnexpectedValue, to_array
+from tests.cases import case, each, together
 from tests.wire_server import Answer
 
 from .arena import Arena
-from .cases import case, each, together
 from .tenant import edited, page
 
 USERS = "/users/$"

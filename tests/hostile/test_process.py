@@ -13,9 +13,9 @@ import pytest
 from dlt.common.exceptions import DltException
 
 from d2l_brightspace import DestinationRefused, ServiceUnavailable
+from tests.cases import case
 
 from .arena import Arena, truth
-from .cases import case
 from .child import POINTS
 from .tenant import message, page
 

@@ -17,10 +17,10 @@ from d2l_brightspace import RateLimited
 from d2l_brightspace.client.errors import RequestContext
 from d2l_brightspace.client.sending.rate_limiter import Bucket, RateLimiter
 from d2l_brightspace.client.sending.response_policy import Wait, classify
+from tests.cases import case, together
 from tests.wire_server import Answer
 
 from .arena import PREFIX, Arena
-from .cases import case, together
 from .tenant import page
 
 USERS = "/users/$"

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from d2l_brightspace import PermissionDenied, ProtocolError
+from tests.cases import case, each, together
 from tests.wire_server import Answer
 
 from .arena import PREFIX, Arena, truth
-from .cases import case, each, together
 from .tenant import edited, member, page
 
 COURSES = 1000

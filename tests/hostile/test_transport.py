@@ -24,10 +24,10 @@ from cryptography.x509.oid import NameOID
 from d2l_brightspace import BearerAuth, ProtocolError, ServiceUnavailable
 from d2l_brightspace.client.http.transport import within_origin
 from d2l_brightspace.connection import connect
+from tests.cases import case, together
 from tests.wire_server import Answer, Raw, Server, head
 
 from .arena import PREFIX, Arena
-from .cases import case, together
 from .tenant import page, slowly
 
 USERS = "/users/$"

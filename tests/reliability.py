@@ -9,21 +9,29 @@ from typing import Any
 import pytest
 
 from tests import ROOT
-
-from .cases import TOPICS
+from tests.cases import RELIABILITY, SECURITY
 
 TABLE = ROOT / "docs" / "reliability.md"
 HEAD = """# What happens when something goes wrong
 
-This table is written by `make reliability` from the tests in `tests/hostile`: each line is a case that
-a test puts to a server, a process or a disk that really misbehaves, and then compares every row.
+This page is written by `make reliability` from the tests in `tests/hostile` and `tests/security`: each line
+is a case that a test puts to a server, a process, a terminal or a disk that really misbehaves.
 
 | outcome | meaning |
 |---|---|
 | exact | The tables hold every row of Brightspace once, with its values. |
 | clear error | The run ends with an error that says what to do; the tables hold what they held before. |
 | recorded | All else is loaded. What is missing is in `skipped_requests`, in the summary of the run and, with `--strict`, in its exit code; an org unit that could not be read keeps its earlier rows. |
+| safe | Nothing secret or personal is where it does not belong, and nothing foreign takes effect; the run goes on. |
+
+# Reliability
 """  # noqa: E501  # a table of Markdown has long lines
+SECURITY_HEAD = """
+# Security and privacy
+
+How to report a weakness, and what is promised: [SECURITY.md](../SECURITY.md).
+"""
+FOLDERS = ("hostile", "security")
 
 
 class _Collected:
@@ -44,17 +52,21 @@ class _Collected:
 def table() -> str:
     """The text of the document."""
     found = _Collected()
-    folder = str(Path(__file__).parent)
+    folders = [str(Path(__file__).parent / name) for name in FOLDERS]
     options = ["--collect-only", "-qqq", "-p", "no:randomly", "-p", "no:xdist", "--no-header"]
-    code = pytest.main([*options, folder], plugins=[found])
+    code = pytest.main([*options, *folders], plugins=[found])
     if code != pytest.ExitCode.OK:
         raise SystemExit(code)
-    lines = [HEAD]
-    for topic in TOPICS:
-        rows = [(case, found.cases[one, case]) for one, case in found.cases if one == topic]
-        lines += [f"\n## {topic}\n", "| case | outcome |", "|---|---|"]
-        lines += [f"| {case} | {outcome} |" for case, outcome in rows]
+    lines = [HEAD, *_part(RELIABILITY, found.cases), SECURITY_HEAD, *_part(SECURITY, found.cases)]
     return "\n".join(lines) + "\n"
+
+
+def _part(topics: tuple[str, ...], cases: dict[tuple[str, str], str]) -> list[str]:
+    lines = []
+    for topic in topics:
+        lines += [f"\n## {topic}\n", "| case | outcome |", "|---|---|"]
+        lines += [f"| {case} | {cases[one, case]} |" for one, case in cases if one == topic]
+    return lines
 
 
 def main() -> None:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import pytest
 
-Outcome = Literal["exact", "clear error", "recorded"]
-TOPICS = (
+Outcome = Literal["exact", "clear error", "recorded", "safe"]
+RELIABILITY = (
     "Paging",
     "Authentication",
     "Rate limit",
@@ -16,14 +16,23 @@ TOPICS = (
     "Skipped",
     "Keys",
     "Process",
-    "Secrets and persons",
     "Memory",
+)
+SECURITY = (
+    "Secrets and persons",
+    "Terminal",
+    "Network",
+    "Persons on disk",
+    "Files and folders",
+    "Bounds",
+    "Sandbox",
+    "Dependencies",
 )
 
 
 def case(topic: str, title: str, outcome: Outcome) -> Any:
     """Mark a test as the proof of a case of the table."""
-    assert topic in TOPICS
+    assert topic in RELIABILITY + SECURITY
     return pytest.mark.case(topic=topic, title=title, outcome=outcome)
 
 
@@ -34,7 +43,7 @@ def each(topic: str, *rows: tuple[Any, ...]) -> Any:
         names = [
             name
             for name in test.__code__.co_varnames[: test.__code__.co_argcount]
-            if name not in ("arena", "rotating", "monkeypatch", "caplog")
+            if name not in _FIXTURES
         ]
         parameters = [
             pytest.param(*values, id=title.replace(" ", "-"), marks=case(topic, title, outcome))
@@ -54,3 +63,6 @@ def together(topic: str, outcome: Outcome, *titles: str) -> Any:
         return test
 
     return decorate
+
+
+_FIXTURES = ("arena", "rotating", "monkeypatch", "caplog", "capsys", "tmp_path", "pipeline")

@@ -15,11 +15,10 @@ from d2l_brightspace import PermissionDenied
 from d2l_brightspace.client.errors import RequestContext
 from d2l_brightspace.client.sending.response_policy import Fail, classify
 from tests import needs_proc
+from tests.cases import case, together
+from tests.hostile.arena import ID_KEY, Arena
+from tests.hostile.tenant import CLIENT, page
 from tests.wire_server import Answer, Raw
-
-from .arena import ID_KEY, Arena
-from .cases import case, together
-from .tenant import CLIENT, page
 
 FAULTS = {
     "no fault": None,
