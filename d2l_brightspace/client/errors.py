@@ -1,7 +1,7 @@
 """What can go wrong with Brightspace, classed by what the user does next.
 
-A message names the route template, the org unit and Brightspace's own words for the refusal. It
-never holds a URL with a query, a body, a row or a secret: messages end up in logs and traces.
+A message names the route template, the org unit and Brightspace's codes for the refusal. It never
+holds a URL with a query, a body, a row or a secret: messages end up in logs and traces.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class RequestContext:
     status: int | None = None
     """HTTP status, None where no answer arrived."""
     detail: str | None = None
-    """Brightspace's own `title` and `detail` (`res/apiprop`, ProblemDetails)."""
+    """Codes from Brightspace's words, such as the permission that is missing; no other words."""
     parent_key: str | None = None
     """Keys below the org unit that the route is about, such as `QuizId=7`."""
 

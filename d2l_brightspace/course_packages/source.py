@@ -21,7 +21,7 @@ from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, ConfigurationError
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
-from d2l_brightspace.endpoints.columns import identifier, text, timestamp
+from d2l_brightspace.endpoints.columns import identifier, personal, text, timestamp
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
 from d2l_brightspace.settings import SECTION
 
@@ -41,7 +41,9 @@ IMPORT_JOBS: dict[str, Any] = {
             "How far the job is: UPLOADING, PROCESSING, PROCESSED, READYTOIMPORTNATIVELY, "
             "IMPORTING, COMPLETED, IMPORTFAILED or others."
         ),
-        "course_package": text("Path of the uploaded file; null where no upload log names it."),
+        "course_package": personal(
+            "Path of the uploaded file; null where no upload log names it.", kind="free_text"
+        ),
         "accepted_at": timestamp("When Brightspace took the package (UTC); from the upload log."),
         "status_seen_at": timestamp("When the status was read (UTC)."),
     },
@@ -57,7 +59,7 @@ IMPORT_JOB_LOGS: dict[str, Any] = {
         "conversion_import_job_id": identifier("Brightspace's own number of the job."),
         "operation_type_id": identifier("Number of the step that wrote the line."),
         "log_date_time": timestamp("When the line was written (UTC)."),
-        "message": text("What happened."),
+        "message": personal("What happened.", kind="free_text"),
         "type_id": identifier("Number of the kind of message."),
     },
 }

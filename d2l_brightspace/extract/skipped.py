@@ -8,7 +8,7 @@ from typing import Any
 
 from d2l_brightspace.client.errors import BrightspaceError, RequestContext
 from d2l_brightspace.dlt_compat.pipes import current_load_id
-from d2l_brightspace.endpoints.columns import count, identifier, text, timestamp
+from d2l_brightspace.endpoints.columns import count, identifier, personal, text, timestamp
 from d2l_brightspace.endpoints.model import ORG_UNIT_ID
 
 SKIPPED_REQUESTS: dict[str, Any] = {
@@ -30,7 +30,10 @@ SKIPPED_REQUESTS: dict[str, Any] = {
         "route": text("Route template that was asked.", required=True),
         "status": count("HTTP status of the answer; null if there was none."),
         "reason": text("Kind of error, such as PermissionDenied."),
-        "detail": text("What happened, with Brightspace's own words."),
+        "detail": personal(
+            "What happened; of Brightspace's words only codes, and what permission is missing.",
+            kind="free_text",
+        ),
         "rows_missing": count("How many rows were left out; null where a whole list is missing."),
         "recorded_at": timestamp("When it was skipped (UTC)."),
     },
