@@ -22,7 +22,7 @@ from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, Configura
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.endpoints.columns import identifier, personal, text, timestamp
-from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
+from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from d2l_brightspace.settings import SECTION
 
 from . import Entry, Job, read_log, read_status, read_upload_log
@@ -131,7 +131,7 @@ def _rows(
             yield read(one)
         except SKIPPABLE as error:
             skipped.append(error)
-            row = skipped_request(resource, one.job.org_unit_id, error)
+            row = skipped_request(resource, Skip(one.job.org_unit_id, error))
             # the route is part of the key, and one course can have several jobs
             row["route"] = row["route"].replace("(jobToken)", one.job.token)
             yield dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))

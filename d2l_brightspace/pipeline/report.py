@@ -20,7 +20,7 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.dlt_compat import destinations
 from d2l_brightspace.dlt_compat.messages import SqlClientNotAvailable
-from d2l_brightspace.extract.failures import TableFailure
+from d2l_brightspace.extract.findings import TableFailure
 
 SKIPPED_REQUESTS = "skipped_requests"
 
@@ -73,19 +73,20 @@ class RunReport:
     def _about_skipped(self) -> list[str]:
         if not self.skipped:
             return ["", "Nothing was skipped."]
-        shown = [
-            f"  {row['resource']}, {_place(row)}: {row['reason']}"
-            f"{' ' + str(row['status']) if row['status'] else ''}: {row['detail']}"
-            for row in self.skipped[:_SHOWN_SKIPS]
+        whole = [row for row in self.skipped if row.get("rows_missing") is None]
+        in_part = [row for row in self.skipped if row.get("rows_missing") is not None]
+        return [
+            *_skips(
+                whole,
+                f"{_number(whole, 'request was', 'requests were')} skipped; earlier rows of these "
+                f"org units are kept (table {SKIPPED_REQUESTS}):",
+            ),
+            *_skips(
+                in_part,
+                f"Of {_number(in_part, 'list', 'lists')} not all is loaded (table "
+                f"{SKIPPED_REQUESTS}):",
+            ),
         ]
-        hidden = len(self.skipped) - len(shown)
-        if hidden:
-            shown.append(f"  … and {hidden} more")
-        heading = (
-            f"{len(self.skipped)} requests were skipped; earlier rows of these org units are kept "
-            f"(table {SKIPPED_REQUESTS}):"
-        )
-        return ["", heading, *shown]
 
     def _about_failures(self) -> list[str]:
         if not self.failures:
@@ -100,6 +101,22 @@ class RunReport:
 def _line(count: TableCount) -> str:
     in_all = "?" if count.in_all is None else f"{count.in_all:,}"
     return f"  {count.table:<24}{count.from_this_run:>18,}{in_all:>14}"
+
+
+def _skips(rows: Sequence[dict[str, Any]], heading: str) -> list[str]:
+    if not rows:
+        return []
+    shown = [
+        f"  {row['resource']}, {_place(row)}: {row['reason']}"
+        f"{' ' + str(row['status']) if row['status'] else ''}: {row['detail']}"
+        for row in rows[:_SHOWN_SKIPS]
+    ]
+    hidden = len(rows) - len(shown)
+    return ["", heading, *shown, *([f"  … and {hidden} more"] if hidden else [])]
+
+
+def _number(rows: Sequence[Any], one: str, many: str) -> str:
+    return f"{len(rows)} {one if len(rows) == 1 else many}"
 
 
 def _place(row: dict[str, Any]) -> str:
@@ -235,4 +252,6 @@ _SKIPPED_COLUMNS = (
     "status",
     "reason",
     "detail",
+    "rows_missing",
+    "values_missing",
 )
