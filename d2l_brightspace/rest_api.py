@@ -78,9 +78,9 @@ def rest_api_config(
         org_unit_ids: As in `d2l_brightspace_source`; None for every course offering of the org
             structure (or of the caller, if the setting `course_offerings_from` says so).
         start_date: As in `d2l_brightspace_source`.
-        lp_version: Version of the learning platform API to speak; None for the newest that this
-            package was written for. It is not compared with what the tenant supports, for that
-            takes a request.
+        lp_version: Version of the learning platform API to speak; None for one that most
+            tenants have. It is not compared with what the tenant supports, for that takes a
+            request.
         le_version: The same for the learning environment API.
 
     Raises:
