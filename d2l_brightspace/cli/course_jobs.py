@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from d2l_brightspace.printable import printable
+
 from .errors import print_error
 
 if TYPE_CHECKING:
@@ -265,7 +267,7 @@ def _conclude(program: str, results: Sequence[Result], *, series: bool) -> int:
     for result in unfinished:
         if series or result.token is None:
             continue
-        org_unit_id, token = result.package.org_unit_id, shlex.quote(result.token)
+        org_unit_id, token = result.package.org_unit_id, shlex.quote(printable(result.token))
         click.echo("To go on following the job:")
         click.echo(f"  {program} --course-offering-id {org_unit_id} --job-token {token}")
     if any(result.outcome in ("failed", "uncertain") for result in results):

@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from d2l_brightspace.printable import printable
+
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
@@ -16,6 +18,9 @@ Examples:
   d2l-brightspace check                what may the credentials of .dlt/secrets.toml read?
   d2l-brightspace sandbox --port 8080  a local Brightspace to try against
 """
+
+
+_SHOWN_DETAIL = 600
 
 
 @click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,14 +82,16 @@ def check(org_unit_id: int | None) -> None:
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from d2l_brightspace.connection import configured_session
 
     from .check import find_course, probe_resources, who_am_i
 
-    console = Console()
+    # what Brightspace says is shown as it is: never read as markup, nor coloured as if it were ours
+    console = Console(markup=False, emoji=False, highlight=False)
     session = configured_session()
-    console.print(f"{session.base_url} answers to user {who_am_i(session)}")
+    console.print(f"{session.base_url} answers to user {printable(who_am_i(session))}")
     versions = {product: session.versions.spoken(product) for product in ("lp", "le")}
     console.print("API versions: " + ", ".join(f"{name} {v}" for name, v in versions.items()))
     course = org_unit_id or find_course(session)
@@ -96,7 +103,10 @@ def check(org_unit_id: int | None) -> None:
         complete = complete and probe.ok
         colour = "green" if probe.ok else "red"
         table.add_row(
-            probe.resource, f"[{colour}]{probe.outcome}[/]", probe.scope or "none", probe.detail
+            probe.resource,
+            Text(probe.outcome, colour),
+            probe.scope or "none",
+            Text(printable(probe.detail, _SHOWN_DETAIL)),
         )
     console.print(table)
     sys.exit(0 if complete else 1)

@@ -15,6 +15,7 @@ from d2l_brightspace.client.errors import (
     RequestContext,
 )
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.printable import printable
 
 MOST_BYTES = 490 * 1024 * 1024
 """`basic/fileupload`: a binary upload is at most 490 MB; a megabyte of a Windows server."""
@@ -86,7 +87,7 @@ def check_course(session: BrightspaceSession, org_unit_id: int) -> str:
     kind = _kind(unit)
     if kind != COURSE_OFFERING:
         raise NotFound(
-            f"Org unit {org_unit_id} is no course offering but of the type {kind!r}",
+            f"Org unit {org_unit_id} is no course offering but of the type {printable(kind)!r}",
             RequestContext(_UNIT, org_unit_id),
         )
     return _name(unit)
@@ -142,9 +143,10 @@ def _what_is_wrong_inside(package: zipfile.ZipFile) -> str | None:
         return f"is a zip file without {IMS_MANIFEST}, so it does not look like a course package."
     folder = deeper[0].rpartition("/")[0]
     if not folder:
-        return f"holds {deeper[0]}, which must be written {IMS_MANIFEST}."
+        return f"holds {printable(deeper[0])}, which must be written {IMS_MANIFEST}."
     return (
-        f"has {IMS_MANIFEST} in the folder {folder!r}; zip what is in the folder, not the folder."
+        f"has {IMS_MANIFEST} in the folder {printable(folder)!r}; zip what is in the folder, not "
+        "the folder."
     )
 
 

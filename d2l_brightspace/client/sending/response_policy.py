@@ -27,6 +27,7 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.client.http.messages import HttpResponse, SignableRequest
 from d2l_brightspace.client.json_codec import decode
+from d2l_brightspace.printable import printable
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _classify_success(
             "host that is no Brightspace"
         )
     elif content_type and "json" not in content_type:
-        problem = f"The answer is {content_type.split(';')[0]}, not JSON"
+        problem = f"The answer is {printable(content_type.split(';')[0], 80)}, not JSON"
     if problem is not None:
         return Fail(ProtocolError(problem, replace(where, status=response.status_code)))
     try:
