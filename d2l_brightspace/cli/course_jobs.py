@@ -45,6 +45,20 @@ _FILE = click.Path(path_type=Path)
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
+class _Listen(click.ParamType):
+    """Address and port to listen on; None for the address where only a port is given."""
+
+    name = "listen"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str | None, int]:
+        if isinstance(value, tuple):
+            return value
+        address, _, port = str(value).rpartition(":")
+        if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+            self.fail(f"{value!r} is no port. Examples: 8080, or 127.0.0.1:8080.", param, ctx)
+        return address or None, int(port)
+
+
 def _following(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of both commands."""
     for option in (
@@ -56,9 +70,11 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--listen",
-            type=click.IntRange(0, 65535),
-            metavar="PORT",
-            help="Wait for the call on this port, and look at the job when it comes.",
+            type=_Listen(),
+            metavar="[ADDRESS:]PORT",
+            help="Wait for the call on this port, and look at the job when it comes. Without an "
+            "address, it is open on the one network interface that leads to Brightspace; behind "
+            "a proxy or tunnel on this machine give 127.0.0.1:PORT and --callback-url.",
         ),
         click.option(
             "--poll-seconds", type=_ABOVE_0, help="Delay between two looks.  [default: 2]"
@@ -296,9 +312,12 @@ def _callback(
         return
     from d2l_brightspace.course_packages.webhook import CallbackReceiver
 
+    address, port = options["listen"]
     with CallbackReceiver(
-        options["listen"], session.base_url, wake_signal, options["callback_url"]
+        port, session.base_url, wake_signal, options["callback_url"], address=address
     ) as receiver:
+        why = "as asked" if address else "the address by which this machine reaches Brightspace"
+        click.echo(f"Listening on {receiver.place} ({why})")
         # without the path, which nobody else is to know
         click.echo(f"Brightspace is asked to call {receiver.url.rpartition('/')[0]}/…")
         yield receiver.url
