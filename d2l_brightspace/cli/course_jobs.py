@@ -20,6 +20,7 @@ import click
 from d2l_brightspace.printable import printable
 
 from .errors import print_error
+from .parameter_types import FILE, ORG_UNIT_ID, address_and_port
 
 if TYPE_CHECKING:
     from d2l_brightspace.client.session import BrightspaceSession
@@ -41,22 +42,7 @@ Example:
 Exit codes:
   0 complete   1 failed or in doubt   2 wrong input, nothing was sent   3 not finished yet
 """
-_FILE = click.Path(path_type=Path)
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
-
-
-class _Listen(click.ParamType):
-    """Address and port to listen on; None for the address where only a port is given."""
-
-    name = "listen"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str | None, int]:
-        if isinstance(value, tuple):
-            return value
-        address, _, port = str(value).rpartition(":")
-        if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
-            self.fail(f"{value!r} is no port. Examples: 8080, or 127.0.0.1:8080.", param, ctx)
-        return address or None, int(port)
 
 
 def _following(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,7 +56,7 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--listen",
-            type=_Listen(),
+            callback=address_and_port,
             metavar="[ADDRESS:]PORT",
             help="Wait for the call on this port, and look at the job when it comes. Without an "
             "address, it is open on the one network interface that leads to Brightspace; behind "
@@ -93,18 +79,18 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("import-course", epilog=_IMPORT_EXAMPLES)
-@click.option("--course-package", type=_FILE, help="The zip file to import.")
+@click.option("--course-package", type=FILE, help="The zip file to import.")
 @click.option(
     "--course-offering-id", metavar="ID|CODE", help="The course: org unit id, or course code."
 )
 @click.option(
     "--manifest",
-    type=_FILE,
+    type=FILE,
     help="CSV file with the columns course_package and course_offering_id (an id or a code).",
 )
 @click.option(
     "--ledger",
-    type=_FILE,
+    type=FILE,
     help="File that remembers what was uploaded.  [default with --manifest: MANIFEST.ledger.jsonl]",
 )
 @click.option(
@@ -128,8 +114,10 @@ def import_course(context: click.Context, /, **options: Any) -> None:
 
 
 @click.command("copy-course", epilog=_COPY_EXAMPLES)
-@click.option("--course-offering-id", type=int, required=True, help="The course to copy into.")
-@click.option("--source-course-offering-id", type=int, help="The course to copy from.")
+@click.option(
+    "--course-offering-id", type=ORG_UNIT_ID, required=True, help="The course to copy into."
+)
+@click.option("--source-course-offering-id", type=ORG_UNIT_ID, help="The course to copy from.")
 @click.option("--component", multiple=True, help="What to copy; repeatable.  [default: all]")
 @click.option("--days-to-offset-dates", type=int, help="Move all dates by so many days.")
 @click.option("--hours-to-offset-dates", type=int, help="Move all dates by so many hours.")

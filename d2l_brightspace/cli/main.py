@@ -11,6 +11,7 @@ from d2l_brightspace.printable import printable
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
+from .parameter_types import ORG_UNIT_ID
 
 _EXAMPLES = """\b
 Examples:
@@ -72,7 +73,9 @@ main.add_command(copy_course)
 
 
 @main.command()
-@click.option("--org-unit-id", type=int, help="Course to ask about; default: the first one found.")
+@click.option(
+    "--org-unit-id", type=ORG_UNIT_ID, help="Course to ask about; default: the first one found."
+)
 @reports_errors
 def check(org_unit_id: int | None) -> None:
     """Ask Brightspace who the credentials are and what they may read.

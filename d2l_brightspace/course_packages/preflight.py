@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,10 +47,10 @@ def check_package(path: Path, *, force: bool = False) -> CheckedPackage:
     Raises:
         ConfigurationError: If there is no such file, or it does not look like a package.
     """
-    if not path.is_file():
-        what = "is a folder; zip what is in it" if path.is_dir() else "does not exist"
-        raise ConfigurationError(f"The course package {path} {what}.")
     try:
+        if not path.is_file():
+            what = "is a folder; zip what is in it" if path.is_dir() else "does not exist"
+            raise ConfigurationError(f"The course package {path} {what}.")
         with path.open("rb"):
             size = path.stat().st_size
     except OSError as error:
@@ -128,7 +129,7 @@ def _what_looks_wrong(path: Path, size: int) -> str | None:
     try:
         with zipfile.ZipFile(path) as package:
             return _what_is_wrong_inside(package)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError):
+    except _DAMAGED:
         return "is no zip file, or is damaged."
 
 
@@ -167,3 +168,5 @@ def _name(block: Any) -> str:
 
 
 _ENCRYPTED = 0x1
+# the last two are what zipfile lets out where a directory of files is nonsense
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, struct.error)
