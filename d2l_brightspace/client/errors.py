@@ -44,8 +44,7 @@ class BrightspaceError(Exception):
     """What a run did before it raised this, where it loaded some of the tables."""
 
     def __init__(self, message: str, context: RequestContext | None = None) -> None:
-        # whoever puts foreign text into a message makes it one line; that none gets out raw is
-        # seen to here
+        # callers make foreign text one line; this keeps control characters out in any case
         self.message = printable_lines(message)
         super().__init__(self.message)
         self.context = context

@@ -175,7 +175,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 # Written before the client can see the answer, so that a test finds it.
                 arrival = journal.write(request, message["status"])
-                logger.info("%(method)s %(path)s %(query)s -> %(status)s (%(scheme)s)", arrival)
+                logger.info("%(method)s %(path)a %(query)s -> %(status)s (%(scheme)s)", arrival)
             await send(message)
 
         with journal.in_flight():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -77,6 +78,15 @@ def test_web_pages(sandbox: Sandbox) -> None:
     assert not sandbox.world.forbidden
     # 400: there is no body
     assert status(sandbox, "POST", "/sandbox/forbid", Origin="http://127.0.0.1:PORT") == 400
+
+
+@case("Sandbox", "control characters in a path: escaped in its own log", "safe")
+def test_its_log(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert status(sandbox, "GET", "/d2l/api/x%1b%5b2J%0aforged?%1b=%9b%0d") == 404
+    [line] = [one.getMessage() for one in caplog.records if one.name == "d2l_brightspace.sandbox"]
+    assert "forged" in line
+    assert line.isprintable()
 
 
 @case("Sandbox", "a callbackUrl that leads to another machine", "safe")
