@@ -144,6 +144,8 @@ def _product(block: Any) -> tuple[str, list[str]]:
 
 
 def _is_number(version: object) -> bool:
-    return (
-        isinstance(version, str) and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", version) is not None
-    )
+    return isinstance(version, str) and _NUMBER.fullmatch(version) is not None
+
+
+# short enough for `int`, which refuses thousands of digits
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")

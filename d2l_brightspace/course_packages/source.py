@@ -19,6 +19,7 @@ from dlt.sources import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, ConfigurationError
+from d2l_brightspace.client.paths import checked_path
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.endpoints.columns import identifier, personal, text, timestamp
@@ -100,7 +101,8 @@ def import_jobs_source(
             'Name the jobs: import_jobs_source(ledger="courses.csv.ledger.jsonl") or '
             'import_jobs_source(jobs=[(6619, "token")]).'
         )
-    path = None if ledger is None else Path(ledger)
+    example = 'ledger="courses.csv.ledger.jsonl"'
+    path = None if ledger is None else checked_path(ledger, "The upload log", example)
     session = connect(host, credentials, pinned={"le": le_version})
 
     @dlt.resource(name="import_jobs")

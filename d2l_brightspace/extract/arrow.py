@@ -24,6 +24,7 @@ from msgspec import Raw
 
 from d2l_brightspace.client.json_codec import decode, encode
 from d2l_brightspace.endpoints.model import ORG_UNIT_ID
+from d2l_brightspace.printable import printable
 
 from .field_tree import BELOW, NESTING, UNDECLARED, Tree, tree_of
 from .typed_rows import columns_of, raw_texts
@@ -378,7 +379,7 @@ def as_text(value: Any) -> str:
 
 
 def _dotted(name: str) -> str:
-    return name.removeprefix(UNDECLARED).replace(NESTING, ".").replace(BELOW, ".")
+    return printable(name.removeprefix(UNDECLARED).replace(NESTING, ".").replace(BELOW, "."))
 
 
 def _integer(value: Any) -> int:

@@ -21,6 +21,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.dlt_compat import destinations
 from d2l_brightspace.dlt_compat.messages import SqlClientNotAvailable
 from d2l_brightspace.extract.findings import TableFailure
+from d2l_brightspace.printable import printable
 
 SKIPPED_REQUESTS = "skipped_requests"
 
@@ -100,15 +101,16 @@ class RunReport:
 
 def _line(count: TableCount) -> str:
     in_all = "?" if count.in_all is None else f"{count.in_all:,}"
-    return f"  {count.table:<24}{count.from_this_run:>18,}{in_all:>14}"
+    return f"  {printable(count.table):<24}{count.from_this_run:>18,}{in_all:>14}"
 
 
 def _skips(rows: Sequence[dict[str, Any]], heading: str) -> list[str]:
     if not rows:
         return []
     shown = [
-        f"  {row['resource']}, {_place(row)}: {row['reason']}"
-        f"{' ' + str(row['status']) if row['status'] else ''}: {row['detail']}"
+        f"  {printable(row['resource'])}, {_place(row)}: {row['reason']}"
+        f"{' ' + str(row['status']) if row['status'] else ''}: "
+        f"{printable(row['detail'], _SHOWN_DETAIL)}"
         for row in rows[:_SHOWN_SKIPS]
     ]
     hidden = len(rows) - len(shown)
@@ -121,7 +123,7 @@ def _number(rows: Sequence[Any], one: str, many: str) -> str:
 
 def _place(row: dict[str, Any]) -> str:
     key = row.get("parent_key")
-    return f"org unit {row['org_unit_id']}{', ' + str(key) if key else ''}"
+    return f"org unit {row['org_unit_id']}{', ' + printable(key) if key else ''}"
 
 
 def _tables(number: int) -> str:
@@ -244,6 +246,8 @@ def _rows_of_trace(pipeline: dlt.Pipeline) -> dict[str, int]:
 
 _LOAD_ID = "_dlt_load_id"
 _SHOWN_SKIPS = 20
+_SHOWN_DETAIL = 600
+"""Our own words, and then Brightspace's."""
 _SKIPPED_COLUMNS = (
     "resource",
     "org_unit_id",
