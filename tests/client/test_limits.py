@@ -16,8 +16,9 @@ DEFAULTS = {
     "upload_seconds": 3600.0,
     "max_body_megabytes": 100.0,
     "max_pages": 100_000,
+    "max_undeclared_fields": 500,
 }
-LEAST_COUNT = ["requests_in_flight", "max_attempts", "max_pages"]
+LEAST_COUNT = ["requests_in_flight", "max_attempts", "max_pages", "max_undeclared_fields"]
 ABOVE_NOUGHT = ["connect_seconds", "response_seconds", "upload_seconds", "max_body_megabytes"]
 NOUGHT_OR_MORE = ["backoff_seconds", "max_wait_seconds"]
 SECTION = "SOURCES__D2L_BRIGHTSPACE_SOURCE__LIMITS__"
