@@ -85,7 +85,10 @@ def test_lasting_fault(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
 @case("Transport", "connection refused", "clear error")
 def test_refused_connection(arena: Arena) -> None:
     arena.server.__exit__()
-    arena.fails(ServiceUnavailable, "No answer: the connection failed", "users")
+    with socket.socket() as held:  # so that nobody else listens there meanwhile
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", arena.server.port))
+        arena.fails(ServiceUnavailable, "No answer: the connection failed", "users")
 
 
 @case("Transport", "trickling body: one deadline for the whole answer", "clear error")
