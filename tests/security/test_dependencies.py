@@ -32,7 +32,7 @@ FLOORS = {
     "cryptography": "46.0.7",
     "pyjwt": "2.12",
     "idna": "3.7",
-    "python-multipart": "0.0.22",
+    "python-multipart": "0.0.26",
 }
 """First releases without the known vulnerabilities that matter here."""
 PYPI = ("https://pypi.org/simple", "https://files.pythonhosted.org/packages/")
