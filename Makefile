@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations bench reliability clean
+.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations bench reliability lock audit sbom clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -46,13 +46,29 @@ bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 reliability: $(READY)  ## Write docs/reliability.md from the tests
 	$(BIN)/python -m tests.reliability
 
+lock:  ## Write uv.lock anew: the versions that uv installs here; needs uv
+	uv lock --default-index https://pypi.org/simple
+
+audit: $(READY)  ## Look for known vulnerabilities in what is installed; says so where it cannot
+	-@$(MAKE) --silent .venv-tools/.ready
+	$(BIN)/python scripts/audit.py .venv-tools/bin/pip-audit
+
+sbom: .venv-tools/.ready  ## Write build/sbom.json: all that an installation consists of (CycloneDX)
+	@rm -rf build/installed
+	$(call install,build/installed,'.[sandbox$(COMMA)service-user$(COMMA)pandas]')
+	@rm -rf build/installed/lib/python*/site-packages/d2l_brightspace*  # pyproject.toml tells it
+	.venv-tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.json build/installed/bin/python
+
 clean:  ## Remove the environments and what runs left behind
-	rm -rf $(VENV) .venv-lowest .venv-newest build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
 
 SUITES := tests/data_sets tests/hostile tests/security
 SIDE_BY_SIDE := -n 3 --dist worksteal
 VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
 PACKAGE := --editable '.[sandbox,service-user]'
+
+COMMA := ,
 
 # $(call install,environment,what): make an environment, or bring it up to date
 define install
@@ -66,9 +82,25 @@ define install
 	fi
 endef
 
-$(READY): pyproject.toml
+# with uv, the versions of uv.lock; where its index is not to be had, as without uv: the newest
+define sync
+	@if command -v uv >/dev/null 2>&1 && UV_PROJECT_ENVIRONMENT=$(VENV) \
+		uv sync --quiet --frozen --extra sandbox --extra service-user --group dev; then :; else \
+		$(MAKE) --silent unlocked; \
+	fi
+endef
+
+.PHONY: unlocked
+unlocked:
 	$(call install,$(VENV),$(PACKAGE) --group dev)
+
+$(READY): pyproject.toml uv.lock
+	$(sync)
 	@touch $(READY)
+
+.venv-tools/.ready: pyproject.toml
+	$(call install,.venv-tools,--group tools)
+	@touch $@
 
 .venv-lowest/.ready: pyproject.toml $(READY)
 	@rm -rf .venv-lowest

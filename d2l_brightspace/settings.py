@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from dlt.common.configuration import configspec, resolve_configuration
 from dlt.common.configuration.specs import BaseConfiguration
 
-from .client.auth.credentials import is_loopback
 from .client.errors import ConfigurationError
+from .client.http.origins import ascii_host, is_loopback
 from .timestamps import in_utc
 from .timestamps import utc_milliseconds as utc_milliseconds  # noqa: PLC0414  # re-exported
 
@@ -129,7 +129,9 @@ def base_url(host: str) -> str:
         ConfigurationError: If it is no host, or plain HTTP to another machine.
     """
     parts = _HOST.fullmatch(host.strip()) if isinstance(host, str) else None
-    if parts is None or int(parts["port"] or 443) not in _PORTS:
+    if parts is not None:
+        _check_alphabet(parts["name"])
+    if parts is None or int(parts["port"] or 443) not in _PORTS or not parts["name"].isascii():
         raise ConfigurationError(
             f'Setting `host` is no host name. Example: host = "school.brightspace.com" in '
             f"[sources.{SECTION}] of .dlt/config.toml; without path, user or query."
@@ -142,6 +144,21 @@ def base_url(host: str) -> str:
             '(http:// works for 127.0.0.1 only). Example: host = "school.brightspace.com".'
         )
     return f"{scheme}://{parts['place']}/d2l/api/"
+
+
+def _check_alphabet(name: str) -> None:
+    """Refuse a host name in other letters than ASCII: it may look like another's."""
+    if name.isascii():
+        return
+    try:
+        punycode = ascii_host(name)
+    except ValueError:
+        return
+    raise ConfigurationError(
+        "Setting `host` holds letters outside ASCII, and could be taken for another host. "
+        f'If it is the right one, set its ASCII form: host = "{punycode}"; if you meant a '
+        'name such as host = "school.brightspace.com", type it anew.'
+    )
 
 
 def checked_version(name: str, version: str | None) -> str | None:

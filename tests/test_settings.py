@@ -45,7 +45,7 @@ def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("https://school.brightspace.com/", "https://school.brightspace.com/d2l/api/"),
         ("HTTPS://school.brightspace.com", "https://school.brightspace.com/d2l/api/"),
         ("school.brightspace.com:8443", "https://school.brightspace.com:8443/d2l/api/"),
-        ("lernen.bücher.example", "https://lernen.bücher.example/d2l/api/"),
+        ("lernen.xn--bcher-kva.example", "https://lernen.xn--bcher-kva.example/d2l/api/"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080/d2l/api/"),
         ("http://127.0.0.2", "http://127.0.0.2/d2l/api/"),
         ("http://localhost:8080/", "http://localhost:8080/d2l/api/"),

@@ -33,7 +33,7 @@ class BrightspaceSession:
     """Talks to one Brightspace; shared by all threads of a run.
 
     Args:
-        base_url: `https://host/d2l/api/`, the only origin that sees credentials.
+        base_url: `https://host/d2l/api/`; credentials stay on its host, below `/d2l/`.
         authenticator: Puts credentials on requests.
         transport: Does single exchanges.
         limits: Retries, waits and sizes.
@@ -135,8 +135,8 @@ class BrightspaceSession:
     ) -> None:
         """Download a file of any size; a download that breaks off goes on where it was.
 
-        A redirect to another host, as Data Hub makes it to its storage, is followed without
-        credentials; never from https to http.
+        A redirect to another host or out of `/d2l/`, as Data Hub makes it to its storage, is
+        followed without credentials; never from https to http.
 
         Args:
             link: Absolute, or relative to `/d2l/api/`.

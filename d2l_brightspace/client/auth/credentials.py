@@ -11,9 +11,10 @@ a secret with a newline at its end would otherwise turn up, in full, in an error
 from __future__ import annotations
 
 import copy
-import ipaddress
 import os
 import threading
+import weakref
+from contextlib import ExitStack
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ from requests import PreparedRequest, Response
 
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse, SignableRequest
+from d2l_brightspace.client.http.origins import is_loopback, within_brightspace
+from d2l_brightspace.client.http.private_logs import private_logs
 from d2l_brightspace.client.http.transport import SendsOne, Transport
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.paths import checked_path
@@ -104,10 +107,13 @@ class _Credentials(AuthConfigBase):
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Put the credential on a request of `requests`."""
-        self._authenticator.authenticate(request)
+        self._put_on(request)
         request.register_hook("response", self._cure)  # type: ignore[no-untyped-call]
-        request.register_hook("response", _hide_signature)  # type: ignore[no-untyped-call]
+        request.register_hook("response", _keep_at_home)  # type: ignore[no-untyped-call]
         return request
+
+    def _put_on(self, request: PreparedRequest) -> None:
+        self._authenticator.authenticate(request)
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
@@ -130,13 +136,12 @@ class _Credentials(AuthConfigBase):
             server_time = reported_server_time(response.text) if refused else None
             if server_time is None:
                 return response
-            # worth another try in any case: what is sent again after a long delay, as dlt does it,
-            # is signed with the time of the first attempt
+            # worth another try in any case: another thread may have learned it meanwhile
             authenticator.learn_server_time(server_time)
         response.content  # noqa: B018  # read to its end, the connection can be used again
         response.close()
         request = response.request.copy()
-        authenticator.authenticate(request)
+        self._put_on(request)
         again: Response = response.connection.send(request, **options)
         again.history.append(response)
         again.request = request
@@ -297,25 +302,45 @@ class IdKeyAuth(_Credentials):
         self.resolve()
         return IdKeyAuthenticator(self.app_id, self.app_key, self.user_id, self.user_key)
 
+    def _put_on(self, request: PreparedRequest) -> None:
+        request.url = without_signature(request.url or "")
+        request.__class__ = _SignedWhenSent
+        request.__dict__["_credentials"] = self
+        # urllib3 is told the signed path; nothing says when the exchange is over but its end
+        logs = ExitStack()
+        logs.enter_context(private_logs())
+        weakref.finalize(request, logs.close)
 
-def _hide_signature(response: Response, **_: Any) -> Response:
-    # errors name the URL of the answer they are about
-    response.url = without_signature(response.url)
+
+class _SignedWhenSent(PreparedRequest):
+    """A request whose URL holds no signature: that is put on when requests asks what to send.
+
+    Whoever logs the URL, as dlt does at level INFO, or names it in an error, has none to tell. A
+    copy, such as the one requests makes for a redirect, is not signed.
+    """
+
+    _credentials: IdKeyAuth
+
+    @property
+    def path_url(self) -> str:
+        """Path and query as they go over the wire."""
+        twin = PreparedRequest()
+        twin.method, twin.url = self.method, self.url
+        self._credentials._authenticator.authenticate(twin)
+        return twin.path_url
+
+
+def _keep_at_home(response: Response, **_: Any) -> Response:
+    # requests takes the header along to all of a host, where other apps may be
+    if response.is_redirect:
+        target = within_brightspace(response.headers["Location"], response.url)
+        for one in [response, *response.history] if target is None else []:
+            one.request.headers.pop("Authorization", None)
     return response
 
 
 BrightspaceCredentials: TypeAlias = BearerAuth | RefreshTokenAuth | ServiceUserAuth | IdKeyAuth
 """dlt takes the first of these whose required settings are all there."""
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine, where plain http gives nothing away."""
-    if host is None or host == "localhost":
-        return host is not None
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _setting_error(name: str, problem: str, example: str) -> ConfigurationError:

@@ -153,6 +153,8 @@ class _ShortWay:
     sock: Any
     timeout: Any
     max_body_bytes = 0
+    debuglevel = 0
+    """Not what somebody set for all of `http.client`: that prints headers, credentials in them."""
     _short = False
 
     def request(

@@ -24,8 +24,9 @@ from d2l_brightspace.client.sending.retry_budget import RetryBudget
 from d2l_brightspace.client.sending.sender import MOST_REDIRECTS, Sender
 
 from .messages import HttpRequest, HttpResponse
+from .origins import within_brightspace
 from .resumable_file import PartialFile
-from .transport import TransportFailure, within_origin
+from .transport import TransportFailure
 
 
 class Downloads:
@@ -74,7 +75,7 @@ class Downloads:
         base = self._sender.base_url
         for _ in range(MOST_REDIRECTS + 1):
             request = self._request_part(link, base, file, where)
-            ours = within_origin(request.url, self._sender.base_url) is not None
+            ours = within_brightspace(request.url, self._sender.base_url) is not None
             with ExitStack() as stack:
                 with self._sender.rate_limiter.turn(costs=ours) as learn:
                     sent = self._sender.ready(request, request.url, route) if ours else request

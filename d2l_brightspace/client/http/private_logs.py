@@ -13,7 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
+LOGGERS = (
+    "urllib3.connectionpool",
+    "urllib3.connection",
+    "urllib3.poolmanager",
+    "urllib3.response",
+    "urllib3.util.retry",
+)
+"""All that urllib3 writes to while it speaks HTTP/1; a filter holds for one logger alone."""
 
 
 class LogPrivacy:
@@ -26,7 +33,8 @@ class LogPrivacy:
     def __init__(self, loggers: Iterable[str] = LOGGERS) -> None:
         self._loggers = tuple(loggers)
         self._filter = _Filter()
-        self._lock = threading.Lock()
+        # the collector may end one user while another is counted, in the same thread
+        self._lock = threading.RLock()
         self._users = 0
 
     @contextmanager

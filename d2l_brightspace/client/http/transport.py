@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -22,10 +22,11 @@ from d2l_brightspace.client.limits import Limits
 
 from .connections import OversizedBody, PoolAdapter, TimedAnswer, WholeAnswer, read_whole
 from .messages import Headers, HttpRequest, HttpResponse
+from .origins import is_loopback
 from .private_logs import private_logs
 from .uploads import FileUpload
 
-__all__ = ["OversizedBody", "SendsOne", "Transport", "TransportFailure", "within_origin"]
+__all__ = ["OversizedBody", "SendsOne", "Transport", "TransportFailure"]
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -213,10 +214,12 @@ class Transport:
                 found: dict[str, Any] = dict(
                     session.merge_environment_settings(url, {}, True, None, None)
                 )
+            # a proxy's loopback is another machine's, and what is sent there in the clear is not
+            proxies = {} if is_loopback(urlsplit(url).hostname) else found["proxies"]
             pool: Any = self._adapter.get_connection_with_tls_context(
-                request, found["verify"], found["proxies"], found["cert"]
+                request, found["verify"], proxies, found["cert"]
             )
-            target = self._adapter.request_url(request, found["proxies"])
+            target = self._adapter.request_url(request, proxies)
         except (requests.RequestException, OSError, ValueError) as error:
             raise TransportFailure(_kind(error), delivered=False) from None
         return _Origin(
@@ -269,27 +272,6 @@ def _host(origin: str) -> str:
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     place = parts.netloc
     return place.removesuffix(default) if default else place
-
-
-def within_origin(link: str, base: str) -> str | None:
-    """The absolute URL that a link on a page leads to; None if credentials must not go there.
-
-    Args:
-        link: As it arrived: absolute, relative, or no URL at all.
-        base: URL of the page.
-    """
-    try:
-        url = urljoin(base, link)
-        return url if _origin(url) == _origin(base) else None
-    except ValueError:
-        return None
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    if "@" in parts.netloc:
-        raise ValueError("a URL with user information has no origin to trust")
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def _sent_whole(request: HttpRequest) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from d2l_brightspace.client.errors import ProtocolError, RequestContext
-from d2l_brightspace.client.http.transport import within_origin
+from d2l_brightspace.client.http.origins import within_brightspace
 from d2l_brightspace.client.limits import Limits
 
 from .pages import Page, value_of
@@ -81,7 +81,7 @@ class Cursor:
             context: Route and org unit for the error text.
 
         Raises:
-            ProtocolError: If the list goes round in a circle, leads to another host, or has no
+            ProtocolError: If the list goes round in a circle, leads elsewhere, or has no
                 end within `max_pages`.
         """
         if page.bookmark_lost:
@@ -103,10 +103,11 @@ class Cursor:
         return ToBookmark(page.bookmark)
 
     def _next_url(self, link: str, base: str, context: RequestContext) -> str:
-        url = within_origin(link, base)
+        url = within_brightspace(link, base)
         if url is None:
             raise ProtocolError(
-                "Next is no URL, or leads to another host or scheme, where no credential is sent",
+                "Next is no URL, or leads to another host or scheme, or out of /d2l/, where no "
+                "credential is sent",
                 context,
             )
         self._visit(url, context)

@@ -16,12 +16,8 @@ from requests import PreparedRequest, RequestException
 from d2l_brightspace.client.auth.credentials import Authenticator
 from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
-from d2l_brightspace.client.http.transport import (
-    OversizedBody,
-    Transport,
-    TransportFailure,
-    within_origin,
-)
+from d2l_brightspace.client.http.origins import is_plain, within_brightspace
+from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.routes import VERSION, Route
 
@@ -46,7 +42,7 @@ class Sender:
     """Sends the requests of one run; shared by all its threads.
 
     Args:
-        base_url: `https://host/d2l/api/`, the only origin that sees credentials.
+        base_url: `https://host/d2l/api/`; credentials stay on its host, below `/d2l/`.
         authenticator: Puts credentials on requests.
         transport: Does single exchanges.
         limits: Retries, waits and sizes.
@@ -134,7 +130,7 @@ class Sender:
     def _walk(
         self, request: HttpRequest, route: Route, where: RequestContext
     ) -> tuple[HttpRequest, HttpResponse]:
-        """Send a request and follow redirects within the origin, with credentials anew each."""
+        """Send a request and follow redirects below `/d2l/`, with credentials anew each."""
         url = request.url
         for _ in range(MOST_REDIRECTS):
             sent = self.ready(request, url, route)
@@ -150,11 +146,11 @@ class Sender:
             response.url = url  # without the signature: URLs end up in messages and traces
             if not response.is_redirect:
                 return sent, response
-            target = within_origin(response.headers["Location"], url)
+            target = within_brightspace(response.headers["Location"], url)
             if target is None:
                 raise ProtocolError(
-                    "Redirected to another host or scheme, which is not followed; check the "
-                    "`host` setting",
+                    "Redirected to another host or scheme, or out of /d2l/, which is not "
+                    "followed; check the `host` setting",
                     where,
                 )
             url = target
@@ -164,11 +160,13 @@ class Sender:
         """The request as it goes out now, with credentials.
 
         Raises:
-            ProtocolError: If the URL leads to another origin.
+            ProtocolError: If the URL leads to another origin, or out of `/d2l/`.
         """
-        if not url.startswith(self.base_url) and within_origin(url, self.base_url) is None:
+        ours = url.startswith(self.base_url) and is_plain(url)
+        if not ours and within_brightspace(url, self.base_url) is None:
             raise ProtocolError(
-                "The link leads to another host or scheme, where credentials are not sent",
+                "The link leads to another host or scheme, or out of /d2l/, where credentials "
+                "are not sent",
                 RequestContext(route.template),
             )
         ready = request.at(url)

@@ -21,11 +21,11 @@ from d2l_brightspace.client.auth.credentials import (
     IdKeyAuth,
     RefreshTokenAuth,
     ServiceUserAuth,
-    is_loopback,
 )
 from d2l_brightspace.client.auth.token_endpoint import TOKEN_URL
 from d2l_brightspace.client.auth.token_store import FileTokenStore
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.http.origins import is_loopback
 from d2l_brightspace.client.http.transport import Transport
 
 CANARY = "canary-secret-0451"

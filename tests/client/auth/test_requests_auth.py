@@ -105,8 +105,9 @@ def test_id_key_signs_each_request_anew(start: Start, tmp_path: Path) -> None:
     request = requests.Request(
         "GET", f"{sandbox.url}/{WHO_AM_I}?b=1", auth=credentials_of(sandbox, "id_key", tmp_path)
     ).prepare()
-    names = list(parse_qs(urlsplit(request.url or "").query))
+    names = list(parse_qs(urlsplit(request.path_url).query))
     assert names == ["b", "x_a", "x_c", "x_b", "x_d", "x_t"]
+    assert request.url == f"{sandbox.url}/{WHO_AM_I}?b=1"
 
 
 @RENEWABLE
@@ -163,7 +164,7 @@ def test_an_error_names_the_url_without_its_signature(start: Start, tmp_path: Pa
         response.raise_for_status()
 
 
-def test_a_request_that_waited_too_long_is_signed_again(
+def test_a_request_that_waited_long_is_signed_when_it_is_sent(
     start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox = start()
@@ -173,4 +174,4 @@ def test_a_request_that_waited_too_long_is_signed_again(
         request = requests.Request("GET", f"{sandbox.url}/{WHO_AM_I}", auth=auth).prepare()
     with requests.Session() as session:
         response = session.send(request, timeout=10)
-    assert [one.status_code for one in [*response.history, response]] == [403, 200]
+    assert (response.status_code, response.history) == (200, [])

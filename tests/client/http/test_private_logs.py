@@ -89,7 +89,7 @@ def test_messages_and_arguments(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-ON, OFF = [1, 1, 1], [0, 0, 0]
+ON, OFF = [1] * len(LOGGERS), [0] * len(LOGGERS)
 
 
 def test_nothing_is_left_behind(server: Server, privacy: LogPrivacy) -> None:
