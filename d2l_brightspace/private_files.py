@@ -35,5 +35,6 @@ def is_private_folder(path: Path) -> bool:
         found = path.lstat()
     except OSError:
         return False
-    mine = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
-    return stat.S_ISDIR(found.st_mode) and mine and not found.st_mode & _OTHERS_MAY_WRITE
+    if not stat.S_ISDIR(found.st_mode) or not hasattr(os, "geteuid"):
+        return stat.S_ISDIR(found.st_mode)
+    return found.st_uid == os.geteuid() and not found.st_mode & _OTHERS_MAY_WRITE

@@ -186,18 +186,20 @@ def test_what_a_killed_load_leaves(arena: Arena, monkeypatch: pytest.MonkeyPatch
     folder = arena.folder / "pipelines" / "d2l_brightspace_pipeline"
     folder.chmod(0o755)
     arena.database.chmod(0o600)
-    victim = arena.child("users", "classlist", kill_at="one job loaded")
+    victim = arena.child("users", "classlist", kill_at="one job loaded", table="classlist")
     assert victim.wait(60) == -signal.SIGKILL
-    assert list(folder.glob("load/normalized/*/*_jobs/users.*"))
+    staged = list(folder.glob("load/normalized/*/started_jobs/classlist.*"))
+    assert staged
     assert mode(folder) == 0o700
     beside = [path for path in arena.folder.iterdir() if path.name.startswith("warehouse")]
     assert {path.name: mode(path) for path in beside} == dict.fromkeys(
         [path.name for path in beside], 0o600
     )
     monkeypatch.setenv("LOAD__RAISE_ON_MAX_RETRIES", "1")
-    for ruin in folder.glob("load/normalized/*/*_jobs/users.*"):
+    for ruin in staged:
         ruin.write_bytes(f"no parquet {PERSON}".encode())
-    report = arena.exact("users", "classlist")
+    assert arena.query("SELECT COUNT(*) FROM data_staging.classlist") > [(0,)]
+    report = arena.exact("users")  # and not the table that is staged
     assert "put aside" in str(report)
     assert not list(folder.glob("load/*/*"))
     assert set(staged_rows(arena.database).values()) == {0}

@@ -89,10 +89,10 @@ class FileTokenStore:
     @property
     def _path(self) -> Path:
         """The file itself, where a link leads to it."""
-        return self._given.resolve()
+        return Path(os.path.realpath(self._given))
 
     def _check_owner(self) -> None:
-        folders = dict.fromkeys([self._given.parent.resolve(), self._path.parent])
+        folders = dict.fromkeys([Path(os.path.realpath(self._given.parent)), self._path.parent])
         for path in (*folders, self._given, self._path):
             if why := why_others_may_change(path):
                 mode = "700" if path in folders else "600"
