@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
+import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbConnectionPool, DuckDbCredentials
 
 
@@ -41,14 +43,24 @@ class _PrivateFiles(DuckDbConnectionPool):
         connection = super().borrow_conn(*arguments, **options)
         if is_new:
             _set_mode(self._database, 0o600)
-        if self._writes and not self._log.exists() and not self._database.stat().st_mode & 0o077:
-            connection.execute(_BEGIN_LOG)  # so that it is closed before the first row is in it
+        if self._writes and not self.credentials.read_only:
+            self._begin_log(connection)
         self._follow()
         return connection
 
     def return_conn(self, borrowed_conn: Any) -> int:
         self._follow()
         return super().return_conn(borrowed_conn)
+
+    def _begin_log(self, connection: Any) -> None:
+        """Have the log there, for its owner only, before the first row is in it."""
+        with _BEGINNING:  # threads open connections at once, of other pools too
+            if self._log.exists() or self._database.stat().st_mode & 0o077:
+                return
+            # on a connection of its own, so that what goes wrong leaves no transaction behind; it
+            # is no reason not to load
+            with connection.cursor() as mine, contextlib.suppress(duckdb.Error):
+                mine.execute(_BEGIN_LOG)
 
     @property
     def _database(self) -> Path:
@@ -74,5 +86,6 @@ def _set_mode(path: Path, mode: int) -> None:
             path.chmod(mode)
 
 
+_BEGINNING = threading.Lock()
 _BEGIN_LOG = "BEGIN; CREATE SCHEMA _d2l_brightspace; DROP SCHEMA _d2l_brightspace; COMMIT"
 """The least that makes DuckDB begin its log; nobody ever sees that schema."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dlt
+import duckdb
 import pytest
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
+from d2l_brightspace.dlt_compat import duckdb_files
 from d2l_brightspace.dlt_compat.destinations import kept_open, only_reads, private_destination
 
 RELIED_ON = "dlt no longer does what d2l_brightspace.dlt_compat.duckdb_files relies on: "
@@ -61,3 +66,30 @@ def test_nothing_is_written_where_nothing_will_be(pipeline: dlt.Pipeline, tmp_pa
         with only_reads(pipeline), pipeline.sql_client():
             assert modes(tmp_path) == {"warehouse.duckdb": 0o600}
         assert not hasattr(pipeline.destination, "only_reads")
+
+
+def test_connections_are_opened_by_many_threads_at_once(tmp_path: Path) -> None:
+    at_once = threading.Barrier(8, timeout=30)
+    errors: list[Exception] = []
+
+    def work(pool: Any) -> None:
+        at_once.wait()
+        try:
+            pool.return_conn(pool.borrow_conn())
+        except duckdb.Error as error:
+            errors.append(error)
+
+    for _ in range(20):
+        pools = []
+        for _ in range(2):  # two runs, each with four threads
+            credentials = DuckDbCredentials(str(tmp_path / "warehouse.duckdb"))
+            credentials.resolve()
+            duckdb_files.keep_private(credentials)
+            pools += [credentials.conn_pool] * 4
+        threads = [threading.Thread(target=work, args=(pool,)) for pool in pools]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert errors == []
+    assert modes(tmp_path) == {"warehouse.duckdb": 0o600}
