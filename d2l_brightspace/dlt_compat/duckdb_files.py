@@ -54,12 +54,12 @@ class _PrivateFiles(DuckDbConnectionPool):
 
     def _begin_log(self, connection: Any) -> None:
         """Have the log there, for its owner only, before the first row is in it."""
-        with _BEGINNING:  # threads open connections at once, of other pools too
+        # threads open connections at once, of other pools too; a log that cannot be begun is no
+        # reason not to load
+        with _BEGINNING, contextlib.suppress(duckdb.Error, OSError):
             if self._log.exists() or self._database.stat().st_mode & 0o077:
                 return
-            # on a connection of its own, so that what goes wrong leaves no transaction behind; it
-            # is no reason not to load
-            with connection.cursor() as mine, contextlib.suppress(duckdb.Error):
+            with connection.cursor() as mine:  # so that no transaction is left behind
                 mine.execute(_BEGIN_LOG)
 
     @property
