@@ -25,12 +25,11 @@ from .client.errors import ConfigurationError, NotFound
 from .client.limits import Limits
 from .client.paging.paginators import BookmarkPaginator, ObjectListPaginator, PageNumberPaginator
 from .client.routes import VERSION
-from .client.versions import WRITTEN_FOR
 from .dlt_compat import settings as dlt_settings
 from .endpoints import ENDPOINTS
 from .endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint, ancestors
 from .extract.batching import DELETED
-from .extract.parents import COURSE_OFFERING
+from .extract.parents import COURSE_OFFERING, is_course_offering
 from .extract.resources import table_hints
 from .settings import (
     BEGINNING,
@@ -49,6 +48,8 @@ from .timestamps import utc_milliseconds
 COURSE_OFFERING_TYPE = "course_offering_type"
 """Resource that finds the tenant's own number for course offerings."""
 _Row = dict[str, Any]
+_VERSIONS = {"lp": "1.62", "le": "1.98", "bas": "1.6"}
+"""What is spoken where nobody asks the tenant: versions that most have by now."""
 
 
 def rest_api_config(
@@ -77,9 +78,9 @@ def rest_api_config(
         org_unit_ids: As in `d2l_brightspace_source`; None for every course offering of the org
             structure (or of the caller, if the setting `course_offerings_from` says so).
         start_date: As in `d2l_brightspace_source`.
-        lp_version: Version of the learning platform API to speak; None for the newest that this
-            package was written for. It is not compared with what the tenant supports, for that
-            takes a request.
+        lp_version: Version of the learning platform API to speak; None for one that most
+            tenants have. It is not compared with what the tenant supports, for that takes a
+            request.
         le_version: The same for the learning environment API.
 
     Raises:
@@ -124,7 +125,7 @@ def _settings(
         "host": host,
         "org_unit_ids": checked_org_unit_ids(org_unit_ids),
         "since": checked_start_date(start_date) or BEGINNING,
-        "versions": {**WRITTEN_FOR, **{name: v for name, v in pinned.items() if v}},
+        "versions": {**_VERSIONS, **{name: v for name, v in pinned.items() if v}},
     }
 
 
@@ -210,7 +211,7 @@ class _Writer:
                 "data_selector": "$",
                 "response_actions": [_require_course_type],
             },
-            "processing_steps": [{"filter": _is_course_type}],
+            "processing_steps": [{"filter": is_course_offering}],
         }
 
     def _courses_of_org_structure(self) -> EndpointResource:
@@ -236,7 +237,7 @@ class _Writer:
                 "data_selector": "Items",
             },
             "processing_steps": [
-                {"filter": lambda row: row["OrgUnit"]["Type"]["Code"] == COURSE_OFFERING},
+                {"filter": lambda row: is_course_offering(row["OrgUnit"]["Type"])},
                 {"map": lambda row: {ORG_UNIT_ID: row["OrgUnit"]["Id"], **row}},
             ],
         }
@@ -279,7 +280,7 @@ def _check(endpoint: Endpoint) -> None:
     """Refuse what `rest_api` has no words for."""
     problem = None
     product = endpoint.versioned_path.partition("/")[0]
-    if VERSION in endpoint.versioned_path and product not in WRITTEN_FOR:
+    if VERSION in endpoint.versioned_path and product not in _VERSIONS:
         problem = f"nobody knows a version of the API {product!r}"
     elif not _paging(endpoint):
         problem = f"its paging is {endpoint.paging!r}"
@@ -372,12 +373,8 @@ def _utc_milliseconds(moment: datetime | str | None) -> str | None:
     return None if moment is None else utc_milliseconds(moment)
 
 
-def _is_course_type(row: _Row) -> bool:
-    return COURSE_OFFERING in (row.get("Code"), row.get("Name"))
-
-
 def _require_course_type(response: Response, *_: Any, **__: Any) -> None:
-    if response.ok and not any(map(_is_course_type, response.json())):
+    if response.ok and not any(map(is_course_offering, response.json())):
         raise NotFound(
             f"No org unit type is called {COURSE_OFFERING!r}; set `org_unit_ids`, or "
             'course_offerings_from = "my_enrollments"'

@@ -171,7 +171,7 @@ def checked_org_unit_ids(ids: Sequence[int] | None) -> list[int] | None:
         checked = [int(str(one)) for one in ids]
     except (TypeError, ValueError):
         checked = [-1]
-    if isinstance(ids, (str, bytes)) or any(one <= 0 for one in checked):
+    if isinstance(ids, (str, bytes)) or not all(0 < one < _NO_ID for one in checked):
         raise ConfigurationError(
             "Setting `org_unit_ids` must be a list of org unit ids (whole numbers above 0). "
             "Example: org_unit_ids = [6606, 6607]."
@@ -196,6 +196,7 @@ def checked_start_date(start_date: str | date | None) -> datetime | None:
         ) from None
 
 
+_NO_ID = 2**63
 _PORTS = range(1, 2**16)
 _HOST = re.compile(
     r"((?P<scheme>[a-z]+)://)?"

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from d2l_brightspace.printable import printable
+
 from .errors import print_error
+from .parameter_types import FILE, ORG_UNIT_ID, address_and_port
 
 if TYPE_CHECKING:
     from d2l_brightspace.client.session import BrightspaceSession
@@ -39,7 +42,6 @@ Example:
 Exit codes:
   0 complete   1 failed or in doubt   2 wrong input, nothing was sent   3 not finished yet
 """
-_FILE = click.Path(path_type=Path)
 _ABOVE_0 = click.FloatRange(min=0, min_open=True)
 
 
@@ -54,9 +56,11 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--listen",
-            type=click.IntRange(0, 65535),
-            metavar="PORT",
-            help="Wait for the call on this port, and look at the job when it comes.",
+            callback=address_and_port,
+            metavar="[ADDRESS:]PORT",
+            help="Wait for the call on this port, and look at the job when it comes. Without an "
+            "address, it is open on the one network interface that leads to Brightspace; behind "
+            "a proxy or tunnel on this machine give 127.0.0.1:PORT and --callback-url.",
         ),
         click.option(
             "--poll-seconds", type=_ABOVE_0, help="Delay between two looks.  [default: 2]"
@@ -75,18 +79,18 @@ def _following(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("import-course", epilog=_IMPORT_EXAMPLES)
-@click.option("--course-package", type=_FILE, help="The zip file to import.")
+@click.option("--course-package", type=FILE, help="The zip file to import.")
 @click.option(
     "--course-offering-id", metavar="ID|CODE", help="The course: org unit id, or course code."
 )
 @click.option(
     "--manifest",
-    type=_FILE,
+    type=FILE,
     help="CSV file with the columns course_package and course_offering_id (an id or a code).",
 )
 @click.option(
     "--ledger",
-    type=_FILE,
+    type=FILE,
     help="File that remembers what was uploaded.  [default with --manifest: MANIFEST.ledger.jsonl]",
 )
 @click.option(
@@ -110,8 +114,10 @@ def import_course(context: click.Context, /, **options: Any) -> None:
 
 
 @click.command("copy-course", epilog=_COPY_EXAMPLES)
-@click.option("--course-offering-id", type=int, required=True, help="The course to copy into.")
-@click.option("--source-course-offering-id", type=int, help="The course to copy from.")
+@click.option(
+    "--course-offering-id", type=ORG_UNIT_ID, required=True, help="The course to copy into."
+)
+@click.option("--source-course-offering-id", type=ORG_UNIT_ID, help="The course to copy from.")
 @click.option("--component", multiple=True, help="What to copy; repeatable.  [default: all]")
 @click.option("--days-to-offset-dates", type=int, help="Move all dates by so many days.")
 @click.option("--hours-to-offset-dates", type=int, help="Move all dates by so many hours.")
@@ -265,7 +271,7 @@ def _conclude(program: str, results: Sequence[Result], *, series: bool) -> int:
     for result in unfinished:
         if series or result.token is None:
             continue
-        org_unit_id, token = result.package.org_unit_id, shlex.quote(result.token)
+        org_unit_id, token = result.package.org_unit_id, shlex.quote(printable(result.token))
         click.echo("To go on following the job:")
         click.echo(f"  {program} --course-offering-id {org_unit_id} --job-token {token}")
     if any(result.outcome in ("failed", "uncertain") for result in results):
@@ -294,9 +300,12 @@ def _callback(
         return
     from d2l_brightspace.course_packages.webhook import CallbackReceiver
 
+    address, port = options["listen"]
     with CallbackReceiver(
-        options["listen"], session.base_url, wake_signal, options["callback_url"]
+        port, session.base_url, wake_signal, options["callback_url"], address=address
     ) as receiver:
+        why = "as asked" if address else "the address by which this machine reaches Brightspace"
+        click.echo(f"Listening on {receiver.place} ({why})")
         # without the path, which nobody else is to know
         click.echo(f"Brightspace is asked to call {receiver.url.rpartition('/')[0]}/…")
         yield receiver.url

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from d2l_brightspace.printable import printable
+
 from .errors import reports_errors
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def _tenant_and_state(pipeline: str) -> tuple[Catalogue, Mapping[str, Any]]:
 
 def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns that line up; numbers to the right, the last one as long as it is."""
-    lines = [heads, *([_plain(cell) for cell in row] for row in rows)]
+    lines = [heads, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
     for line in lines:
         cells = [
@@ -117,11 +119,6 @@ def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             for head, cell, width in zip(heads, line, widths, strict=True)
         ]
         click.echo("  ".join(cells).rstrip())
-
-
-def _plain(text: str) -> str:
-    # names come from outside: nothing in them steers a terminal
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 @data_sets.command("load")

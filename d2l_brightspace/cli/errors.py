@@ -9,6 +9,8 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from d2l_brightspace.printable import printable_lines
+
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -47,4 +49,4 @@ def print_error(error: Exception) -> None:
         message = describe(error)
     else:
         message = f"{type(error).__name__}: {error}"
-    click.secho(message, fg="red", err=True)
+    click.secho(printable_lines(message), fg="red", err=True)

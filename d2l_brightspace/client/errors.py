@@ -1,13 +1,16 @@
 """What can go wrong with Brightspace, classed by what the user does next.
 
-A message names the route template, the org unit and Brightspace's own words for the refusal. It
-never holds a URL with a query, a body, a row or a secret: messages end up in logs and traces.
+A message names the route template, the org unit and Brightspace's codes for the refusal. It never
+holds a URL with a query, a body, a row or a secret: messages end up in logs and traces. Nor does it
+hold a control character: messages end up on terminals, a traceback's last line as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from d2l_brightspace.printable import printable, printable_lines
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,13 @@ class RequestContext:
     status: int | None = None
     """HTTP status, None where no answer arrived."""
     detail: str | None = None
-    """Brightspace's own `title` and `detail` (`res/apiprop`, ProblemDetails)."""
+    """Codes from Brightspace's words, such as the permission that is missing; no other words."""
     parent_key: str | None = None
     """Keys below the org unit that the route is about, such as `QuizId=7`."""
+
+    def __post_init__(self) -> None:
+        if self.detail is not None:
+            object.__setattr__(self, "detail", printable(self.detail))
 
 
 class BrightspaceError(Exception):
@@ -37,8 +44,9 @@ class BrightspaceError(Exception):
     """What a run did before it raised this, where it loaded some of the tables."""
 
     def __init__(self, message: str, context: RequestContext | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        # callers make foreign text one line; this keeps control characters out in any case
+        self.message = printable_lines(message)
+        super().__init__(self.message)
         self.context = context
 
     def __str__(self) -> str:
@@ -96,11 +104,11 @@ SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
 
 def describe(context: RequestContext) -> str:
     """One line that says where an error happened."""
-    parts = [context.route]
+    parts = [printable(context.route)]
     if context.org_unit_id is not None:
         parts.append(f"org unit {context.org_unit_id}")
     if context.parent_key:
-        parts.append(context.parent_key)
+        parts.append(printable(context.parent_key))
     if context.status is not None:
         parts.append(f"status {context.status}")
     if context.detail:

@@ -36,13 +36,16 @@ class Limits(BaseConfiguration):
     max_pages: int = 100_000
     """Pages of one list; a server that never comes to an end must not keep a run busy for ever."""
 
+    max_undeclared_fields: int = 500
+    """Fields of one table that D2L does not document; each of them becomes a column."""
+
     def on_resolved(self) -> None:
         """Check the values.
 
         Raises:
             ConfigurationError: If a limit is out of range.
         """
-        for name in ("requests_in_flight", "max_attempts", "max_pages"):
+        for name in ("requests_in_flight", "max_attempts", "max_pages", "max_undeclared_fields"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(_out_of_range(name, getattr(self, name), "1 or more"))
         for name in _SIZES:

@@ -245,8 +245,10 @@ def _context(route: Route, parts: Parts | None) -> RequestContext:
 def _taken(take: Callable[[Any], Any], rows: list[Any], context: RequestContext) -> list[Any]:
     try:
         return [one for row in rows if (one := take(row)) is not None]
-    except (KeyError, TypeError):
-        raise ProtocolError("A row lacks a field that the loader needs", context) from None
+    except (KeyError, TypeError, ValueError):
+        raise ProtocolError(
+            "A row lacks a field that the loader needs, or has no id in it", context
+        ) from None
 
 
 def _no_credential(request: PreparedRequest) -> PreparedRequest:

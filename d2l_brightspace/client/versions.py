@@ -5,6 +5,7 @@ All four version actions of `res/apiprop` ("Versions") are anonymous.
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,10 @@ from typing import Any, Protocol, TypeVar
 
 from .errors import ConfigurationError, NotFound, ProtocolError, RequestContext
 
-WRITTEN_FOR: Mapping[str, str] = {"lp": "1.62", "le": "1.98", "bas": "1.6"}
-"""Newest version of each product whose fields the endpoint declarations know."""
+logger = logging.getLogger(__name__)
+
+WRITTEN_FOR: Mapping[str, str] = {"lp": "1.64", "le": "1.99", "bas": "1.6"}
+"""Newest version of each product that is known to be in use (`docs/brightspace-api.md`)."""
 _Block = TypeVar("_Block", list[Any], dict[str, Any])
 
 
@@ -33,6 +36,9 @@ class Versions:
     Args:
         http: Sends the requests.
         pinned: Versions the user insists on, by product code.
+
+    Attributes:
+        notes: What whoever runs this should know, such as a version that nobody has tried.
     """
 
     def __init__(self, http: GetsJson, pinned: Mapping[str, str | None] | None = None) -> None:
@@ -40,6 +46,7 @@ class Versions:
         self._pinned = {product: v for product, v in (pinned or {}).items() if v}
         self._lock = threading.Lock()
         self._supported: dict[str, list[str]] | None = None
+        self.notes: list[str] = []
 
     def all_products(self) -> list[dict[str, Any]]:
         """Every product and its versions: `GET /d2l/api/versions/` → `ProductVersions[]`."""
@@ -68,12 +75,15 @@ class Versions:
     def spoken(self, product: str) -> str:
         """The version this run speaks: the pinned one, else the newest that both sides know.
 
+        A tenant that has left all of those behind is spoken to in the oldest it still offers: new
+        versions mostly add fields, and those are loaded too.
+
         Asks the tenant on the first call of the run only.
 
         Raises:
             ConfigurationError: If the tenant does not support the pinned version.
-            NotFound: If tenant and package have no version in common.
-            ProtocolError: If the answer lists no products.
+            NotFound: If the tenant supports no version at all.
+            ProtocolError: If the answer is no list of products.
         """
         supported = self._supported_by_tenant().get(product.lower(), [])
         pinned = self._pinned.get(product)
@@ -84,20 +94,33 @@ class Versions:
                     f"support. It supports: {', '.join(sorted(supported, key=number)) or 'none'}."
                 )
             return pinned
+        if not supported:
+            raise NotFound(
+                f"This Brightspace names no version of `{product}` that it supports",
+                RequestContext("versions/"),
+            )
         ceiling = number(WRITTEN_FOR[product])
         common = [version for version in supported if number(version) <= ceiling]
-        if not common:
-            raise NotFound(
-                f"This Brightspace supports no version of `{product}` up to "
-                f"{WRITTEN_FOR[product]}, the newest this package was written for; it supports: "
-                f"{', '.join(supported) or 'none'}. Set `{product}_version` to one of these."
-            )
-        return max(common, key=number)
+        return max(common, key=number) if common else self._oldest(product, supported)
+
+    def _oldest(self, product: str, supported: Sequence[str]) -> str:
+        oldest = min(supported, key=number)
+        note = (
+            f"This Brightspace supports `{product}` from version {oldest} on, and this package was "
+            f"written for {WRITTEN_FOR[product]} at most: {oldest} is spoken. Look for a newer "
+            "release of d2l-brightspace, and at columns that are empty now."
+        )
+        with self._lock:
+            if note not in self.notes:
+                self.notes.append(note)
+                logger.warning(note)
+        return oldest
 
     def _supported_by_tenant(self) -> dict[str, list[str]]:
         with self._lock:
             if self._supported is None:
-                self._supported = dict(map(_product, self.all_products()))
+                products = map(_product, self.all_products())
+                self._supported = {code: versions for code, versions in products if code}
             return self._supported
 
 
@@ -117,10 +140,12 @@ def _product(block: Any) -> tuple[str, list[str]]:
         case {"ProductCode": str(code), "SupportedVersions": list(versions)}:
             # product codes come back in mixed case (`eP`)
             return code.lower(), [version for version in versions if _is_number(version)]
-    raise ProtocolError(
-        "The answer lists a product without its versions", RequestContext("versions/")
-    )
+    return "", []  # whoever needs just this product is told that there is no version of it
 
 
 def _is_number(version: object) -> bool:
-    return isinstance(version, str) and re.fullmatch(r"[0-9]+(\.[0-9]+)*", version) is not None
+    return isinstance(version, str) and _NUMBER.fullmatch(version) is not None
+
+
+# short enough for `int`, which refuses thousands of digits
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,9}")

@@ -18,6 +18,7 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.client.sending.retry_budget import backoff
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.printable import printable
 
 from .jobs import Job, is_over, read_status
 from .wake_signal import Stopped, WakeSignal
@@ -170,10 +171,11 @@ def _is_final(error: AuthenticationError) -> bool:
 
 
 def _left(job: Job, status: str, why: str) -> str:
-    seen = f"its last known status is {status}" if status else "its status is not known yet"
+    shown = f"its last known status is {printable(status)}"
+    seen = shown if status else "its status is not known yet"
     return (
-        f"{why}. The {job.kind} job {job.token} of course offering {job.org_unit_id} goes on in "
-        f"Brightspace; {seen}"
+        f"{why}. The {job.kind} job {printable(job.token)} of course offering {job.org_unit_id} "
+        f"goes on in Brightspace; {seen}"
     )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.paths import checked_path
 
 _PACKAGE = ("course_package", "package", "path", "file")
 _ID = ("course_offering_id", "course_offering", "org_unit_id", "course", "id")
 _CODE = ("course_offering_code", "code")
+_MOST_DIGITS = 19
 _EXAMPLE = (
     "Example:\n"
     "course_package,course_offering_id\n"
@@ -46,11 +48,16 @@ def read_manifest(path: Path) -> list[Line]:
         raise ConfigurationError(f"The manifest {path} cannot be read: {reason}.") from None
     first = text.partition("\n")[0]
     reader = csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count))
-    rows = [
-        (reader.line_num, [cell.strip() for cell in row])
-        for row in reader
-        if any(cell.strip() for cell in row)
-    ]
+    try:
+        rows = [
+            (reader.line_num, [cell.strip() for cell in row])
+            for row in reader
+            if any(cell.strip() for cell in row)
+        ]
+    except csv.Error as error:  # such as a quotation mark that nothing closes
+        raise ConfigurationError(
+            f"Line {reader.line_num} of the manifest {path} cannot be read: {error}. {_EXAMPLE}"
+        ) from None
     package, course, is_code = 0, 1, False
     if rows and (columns := _columns(rows[0][1])):
         package, course, is_code = columns
@@ -61,8 +68,19 @@ def read_manifest(path: Path) -> list[Line]:
 
 
 def course_named(name: str) -> int | str:
-    """Digits are an org unit id, anything else is a course code."""
-    return int(name) if name.isascii() and name.isdigit() else name
+    """Digits are an org unit id, anything else is a course code.
+
+    Raises:
+        ConfigurationError: If it has more digits than an id can have.
+    """
+    if not (name.isascii() and name.isdigit()):
+        return name
+    if len(name) > _MOST_DIGITS:
+        raise ConfigurationError(
+            f"The course offering {name[:_MOST_DIGITS]}… has {len(name)} digits, which is no org "
+            "unit id. Example: 6619. Codes of digits go into a column course_offering_code."
+        )
+    return int(name)
 
 
 def _line(path: Path, number: int, row: list[str], columns: tuple[int, int, bool]) -> Line:
@@ -73,8 +91,8 @@ def _line(path: Path, number: int, row: list[str], columns: tuple[int, int, bool
         )
     name = row[course] if is_code else course_named(row[course])
     # absolute, because it is the package's name in the upload log
-    file = Path.absolute(path.parent / Path(row[package]).expanduser())
-    return Line(number, file, name)
+    file = path.parent / checked_path(row[package], f"The package in line {number}", "anatomy.zip")
+    return Line(number, file.absolute(), name)
 
 
 def _columns(row: list[str]) -> tuple[int, int, bool] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,13 @@ from d2l_brightspace.client.errors import (
     RequestContext,
 )
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.extract.parents import is_course_offering
+from d2l_brightspace.printable import printable
 
 MOST_BYTES = 490 * 1024 * 1024
 """`basic/fileupload`: a binary upload is at most 490 MB; a megabyte of a Windows server."""
 IMS_MANIFEST = "imsmanifest.xml"
 """Names the content of an IMS content package, Common Cartridge or Brightspace export."""
-COURSE_OFFERING = "Course Offering"
 _COURSE = "lp/(version)/courses/(orgUnitId)"
 _UNIT = "lp/(version)/orgstructure/(orgUnitId)"
 _UNITS = "lp/(version)/orgstructure/?exactOrgUnitCode=(code)"
@@ -45,10 +48,10 @@ def check_package(path: Path, *, force: bool = False) -> CheckedPackage:
     Raises:
         ConfigurationError: If there is no such file, or it does not look like a package.
     """
-    if not path.is_file():
-        what = "is a folder; zip what is in it" if path.is_dir() else "does not exist"
-        raise ConfigurationError(f"The course package {path} {what}.")
     try:
+        if not path.is_file():
+            what = "is a folder; zip what is in it" if path.is_dir() else "does not exist"
+            raise ConfigurationError(f"The course package {path} {what}.")
         with path.open("rb"):
             size = path.stat().st_size
     except OSError as error:
@@ -83,8 +86,8 @@ def check_course(session: BrightspaceSession, org_unit_id: int) -> str:
         raise refused from None
     except NotFound:
         raise NotFound(f"There is no course offering {org_unit_id}", refused.context) from None
-    kind = _kind(unit)
-    if kind != COURSE_OFFERING:
+    if not is_course_offering(_type(unit)):
+        kind = printable(_type(unit).get("Code"))
         raise NotFound(
             f"Org unit {org_unit_id} is no course offering but of the type {kind!r}",
             RequestContext(_UNIT, org_unit_id),
@@ -104,7 +107,7 @@ def course_with_code(session: BrightspaceSession, code: str) -> int:
         _UNIT_SCOPE,
         take=lambda row: (
             int(row["Identifier"])
-            if _kind(row) == COURSE_OFFERING and (row["Code"] or "").casefold() == code.casefold()
+            if is_course_offering(_type(row)) and (row["Code"] or "").casefold() == code.casefold()
             else None
         ),
         parts={"code": code},
@@ -127,7 +130,7 @@ def _what_looks_wrong(path: Path, size: int) -> str | None:
     try:
         with zipfile.ZipFile(path) as package:
             return _what_is_wrong_inside(package)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError):
+    except _DAMAGED:
         return "is no zip file, or is damaged."
 
 
@@ -142,9 +145,10 @@ def _what_is_wrong_inside(package: zipfile.ZipFile) -> str | None:
         return f"is a zip file without {IMS_MANIFEST}, so it does not look like a course package."
     folder = deeper[0].rpartition("/")[0]
     if not folder:
-        return f"holds {deeper[0]}, which must be written {IMS_MANIFEST}."
+        return f"holds {printable(deeper[0])}, which must be written {IMS_MANIFEST}."
     return (
-        f"has {IMS_MANIFEST} in the folder {folder!r}; zip what is in the folder, not the folder."
+        f"has {IMS_MANIFEST} in the folder {printable(folder)!r}; zip what is in the folder, not "
+        "the folder."
     )
 
 
@@ -156,8 +160,8 @@ def _explain_denial(error: PermissionDenied, org_unit_id: int) -> PermissionDeni
     )
 
 
-def _kind(unit: Any) -> str:
-    return str((unit.get("Type") or {}).get("Code"))
+def _type(unit: Any) -> Mapping[str, Any]:
+    return unit.get("Type") or {}
 
 
 def _name(block: Any) -> str:
@@ -165,3 +169,5 @@ def _name(block: Any) -> str:
 
 
 _ENCRYPTED = 0x1
+# the last two are what zipfile lets out where a directory of files is nonsense
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, struct.error)

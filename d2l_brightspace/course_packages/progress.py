@@ -9,8 +9,10 @@ from datetime import datetime
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from d2l_brightspace.client.errors import BrightspaceError
+from d2l_brightspace.printable import printable, printable_lines
 
 from .importer import Package, Result
 from .jobs import Job, LogLine
@@ -33,7 +35,7 @@ class Display:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[detail]}"),
+            TextColumn("{task.fields[detail]}", markup=False),
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -55,13 +57,13 @@ class Display:
 
     def accepted(self, package: Package, job: Job) -> None:
         """Say by which token the job can be followed, whatever happens to this process."""
-        self._say(package, f"{job.kind} job {job.token}")
+        self._say(package, f"{job.kind} job {printable(job.token)}")
         self._bar(package).update(total=None, completed=0, detail="")
 
     def status(self, package: Package, status: str) -> None:
         """Say the new status."""
-        self._say(package, status)
-        self._bar(package).update(total=None, completed=0, detail=status)
+        self._say(package, printable(status))
+        self._bar(package).update(total=None, completed=0, detail=printable(status, _BESIDE_A_BAR))
 
     def fault(self, package: Package, error: BrightspaceError, seconds: float) -> None:
         """Say why the status is not known for a while."""
@@ -74,9 +76,10 @@ class Display:
         if bar is not None:
             bar.remove()
         if result.earlier:
-            self._say(result.package, f"{result.outcome} since an earlier run ({result.status})")
+            shown = printable(result.status)
+            self._say(result.package, f"{result.outcome} since an earlier run ({shown})")
         for line in result.log:
-            self._say(result.package, f"log: {_log_text(line)}")
+            self._say(result.package, f"log: {printable(_log_text(line), _OF_A_LOG)}")
         if result.error is not None:
             self._say(result.package, str(result.error))
         if result.outcome == "uncertain":
@@ -84,7 +87,7 @@ class Display:
 
     def _say(self, package: Package, text: str) -> None:
         line = f"{datetime.now():%H:%M:%S} {_name(package)}: {text}"  # noqa: DTZ005  # on a clock
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(Text(printable_lines(line)), soft_wrap=True)
 
     def _bar(self, package: Package) -> _Bar:
         with self._lock:
@@ -117,11 +120,12 @@ def print_table(console: Console, results: Sequence[Result]) -> None:
     for result in results:
         colour = _COLOURS[result.outcome]
         table.add_row(
-            result.package.path.name,
+            # as texts: a string would be read as markup
+            Text(printable(result.package.path.name)),
             str(result.package.org_unit_id),
-            f"[{colour}]{result.outcome}[/]",
-            result.status or "unknown",
-            result.token or "none",
+            Text(result.outcome, colour),
+            Text(printable(result.status or "unknown")),
+            Text(printable(result.token or "none")),
         )
     console.print(table)
     counts = [
@@ -133,13 +137,15 @@ def print_table(console: Console, results: Sequence[Result]) -> None:
 
 
 def _name(package: Package) -> str:
-    return f"{package.path.name} -> {package.org_unit_id}"
+    return f"{printable(package.path.name)} -> {package.org_unit_id}"
 
 
 def _log_text(line: LogLine) -> str:
     return " ".join(str(part) for part in (line.log_date_time, line.message) if part)
 
 
+_BESIDE_A_BAR = 40
+_OF_A_LOG = 1000
 _UNCERTAIN = (
     "whether Brightspace has the package is not known. Look at Course Admin, Import / Export / "
     "Copy Components, View History of the course: if the import is there, all is well; if not, "

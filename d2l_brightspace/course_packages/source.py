@@ -19,10 +19,11 @@ from dlt.sources import DltResource
 
 from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, ConfigurationError
+from d2l_brightspace.client.paths import checked_path
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
-from d2l_brightspace.endpoints.columns import identifier, text, timestamp
-from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
+from d2l_brightspace.endpoints.columns import identifier, personal, text, timestamp
+from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from d2l_brightspace.settings import SECTION
 
 from . import Entry, Job, read_log, read_status, read_upload_log
@@ -41,7 +42,9 @@ IMPORT_JOBS: dict[str, Any] = {
             "How far the job is: UPLOADING, PROCESSING, PROCESSED, READYTOIMPORTNATIVELY, "
             "IMPORTING, COMPLETED, IMPORTFAILED or others."
         ),
-        "course_package": text("Path of the uploaded file; null where no upload log names it."),
+        "course_package": personal(
+            "Path of the uploaded file; null where no upload log names it.", kind="free_text"
+        ),
         "accepted_at": timestamp("When Brightspace took the package (UTC); from the upload log."),
         "status_seen_at": timestamp("When the status was read (UTC)."),
     },
@@ -57,7 +60,7 @@ IMPORT_JOB_LOGS: dict[str, Any] = {
         "conversion_import_job_id": identifier("Brightspace's own number of the job."),
         "operation_type_id": identifier("Number of the step that wrote the line."),
         "log_date_time": timestamp("When the line was written (UTC)."),
-        "message": text("What happened."),
+        "message": personal("What happened.", kind="free_text"),
         "type_id": identifier("Number of the kind of message."),
     },
 }
@@ -98,7 +101,8 @@ def import_jobs_source(
             'Name the jobs: import_jobs_source(ledger="courses.csv.ledger.jsonl") or '
             'import_jobs_source(jobs=[(6619, "token")]).'
         )
-    path = None if ledger is None else Path(ledger)
+    example = 'ledger="courses.csv.ledger.jsonl"'
+    path = None if ledger is None else checked_path(ledger, "The upload log", example)
     session = connect(host, credentials, pinned={"le": le_version})
 
     @dlt.resource(name="import_jobs")
@@ -129,7 +133,7 @@ def _rows(
             yield read(one)
         except SKIPPABLE as error:
             skipped.append(error)
-            row = skipped_request(resource, one.job.org_unit_id, error)
+            row = skipped_request(resource, Skip(one.job.org_unit_id, error))
             # the route is part of the key, and one course can have several jobs
             row["route"] = row["route"].replace("(jobToken)", one.job.token)
             yield dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))

@@ -1,20 +1,33 @@
 """Hear Brightspace's call at the end of a job.
 
-What the call holds is not documented, and anybody could send one. So it is a reason to look, and
-nothing in it is read or believed.
+What the call holds is not documented, and anybody who reaches the port can send one. So it is a
+reason to look, nothing in it is read or believed, and what it may cost is bounded: so many
+connections at once, so many bytes of each, so many looks a minute. Whatever is sent here, the job
+is looked at every now and then in any case.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
+from d2l_brightspace.client.auth.credentials import is_loopback
 from d2l_brightspace.client.errors import ConfigurationError
 
 from .wake_signal import WakeSignal
+
+MOST_CONNECTIONS = 16
+"""A new one above that ends the oldest: who holds connections open must not keep others out."""
+MOST_BODY_BYTES = 64 * 1024
+SECONDS_BETWEEN_WAKES = 2.0
+"""As often as a job is looked at that moves on; calls in between count as one."""
+_ANY_INTERFACE = "0.0.0.0"  # noqa: S104  # refused without an address that Brightspace can call
 
 
 class CallbackReceiver:
@@ -25,48 +38,140 @@ class CallbackReceiver:
         brightspace: Address of the Brightspace, to find out by which address it sees this machine.
         wake_signal: Woken by each call.
         public_url: Address under which Brightspace reaches the port, where that is another one.
+        address: Address of this machine to listen on; None for the one by which it reaches
+            Brightspace.
+        seconds_between_wakes: Shortest time from one wake to the next.
 
     Raises:
-        ConfigurationError: If the port cannot be opened.
+        ConfigurationError: If the port cannot be opened, or Brightspace cannot reach it.
     """
 
     def __init__(
-        self, port: int, brightspace: str, wake_signal: WakeSignal, public_url: str | None = None
+        self,
+        port: int,
+        brightspace: str,
+        wake_signal: WakeSignal,
+        public_url: str | None = None,
+        *,
+        address: str | None = None,
+        seconds_between_wakes: float = SECONDS_BETWEEN_WAKES,
     ) -> None:
-        address = _address_towards(brightspace)
+        usual = _address_towards(brightspace)
+        self._address = address or usual
+        if public_url is None:
+            _check_reachable(self._address, usual, port)
         # nobody else knows this path, so nobody else can make us ask for the status
         path = f"/{secrets.token_urlsafe(16)}"
+        self._calls = _Calls(wake_signal, seconds_between_wakes)
         try:
-            self._server = _Server((address, port), _handler(path, wake_signal))
+            self._server = _Server((self._address, port), _handler(path, self._calls.note))
         except OSError as error:
             raise ConfigurationError(
-                f"--listen {port}: the port cannot be opened ({error.strerror}); name another one."
+                f"--listen {self._address}:{port}: the port cannot be opened ({error.strerror}); "
+                "name another one, such as --listen 8080."
             ) from None
-        own_url = f"http://{address}:{self._server.server_address[1]}"
+        own_url = f"http://{self.place}"
         self.url = (public_url or own_url).rstrip("/") + path
         """What to pass to Brightspace as `callbackUrl`."""
 
+    @property
+    def place(self) -> str:
+        """Address and port that it listens on."""
+        return f"{self._address}:{self._server.server_address[1]}"
+
     def __enter__(self) -> CallbackReceiver:  # noqa: PYI034  # Self is not in Python 3.10
-        threading.Thread(
-            target=self._server.serve_forever, name="callback-receiver", daemon=True
-        ).start()
+        for name, run in (
+            ("callback-receiver", self._server.serve_forever),
+            ("callback-wakes", self._calls.pass_on),
+        ):
+            threading.Thread(target=run, name=name, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._calls.end()
         self._server.shutdown()
         self._server.server_close()
 
 
+class _Calls:
+    """Passes calls on to those who wait, many in one: a flood of them must not become one of ours.
+
+    None is lost: what is called while it is too early wakes once the time has come.
+    """
+
+    def __init__(self, wake_signal: WakeSignal, seconds: float) -> None:
+        self._wake_signal = wake_signal
+        self._seconds = seconds
+        self._called = threading.Event()
+        self._ended = threading.Event()
+
+    def note(self) -> None:
+        self._called.set()
+
+    def pass_on(self) -> None:
+        while True:
+            self._called.wait()
+            if self._ended.is_set():
+                return
+            self._called.clear()
+            self._wake_signal.wake()
+            self._ended.wait(self._seconds)
+
+    def end(self) -> None:
+        self._ended.set()
+        self._called.set()
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # callers beyond the five of the standard library wait a second
+
+    def __init__(self, place: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, None] = {}  # in the order of their arrival
+        super().__init__(place, handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._places.acquire(blocking=False):
+            self._end_oldest()
+            if not self._places.acquire(timeout=1):
+                self.shutdown_request(request)
+                return
+        with self._lock:
+            self._open[request] = None
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._forget(request)
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._forget(request)
+
+    def _end_oldest(self) -> None:
+        with self._lock:
+            oldest = next(iter(self._open), None)
+            if oldest is not None:
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads an end, and ends
+
+    def _forget(self, request: socket.socket) -> None:
+        with self._lock:
+            del self._open[request]
+        self._places.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: a caller that goes away is no concern of the user's."""
 
 
-def _handler(path: str, wake_signal: WakeSignal) -> type[BaseHTTPRequestHandler]:
+def _handler(path: str, on_call: Callable[[], None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10  # a caller that sends nothing must not hold a thread
+        server_version, sys_version = "d2l-brightspace", ""
 
         def do_POST(self) -> None:
             known = secrets.compare_digest(urlsplit(self.path).path.encode(), path.encode())
@@ -74,14 +179,29 @@ def _handler(path: str, wake_signal: WakeSignal) -> type[BaseHTTPRequestHandler]
             self.send_header("Connection", "close")
             self.end_headers()
             if known:
-                wake_signal.wake()
+                on_call()
+                # unread bytes would make the system cut the connection before the answer arrives
+                self.rfile.read(min(self._announced_bytes(), MOST_BODY_BYTES))
 
         do_GET = do_PUT = do_POST  # noqa: N815  # which method is used is not documented
+
+        def _announced_bytes(self) -> int:
+            length = self.headers.get("Content-Length", "")
+            return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else 0
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Write nothing: the path is a secret."""
 
     return Handler
+
+
+def _check_reachable(address: str, usual: str, port: int) -> None:
+    if address != _ANY_INTERFACE and (not is_loopback(address) or is_loopback(usual)):
+        return
+    raise ConfigurationError(
+        f"--listen {address}:{port}: Brightspace cannot call {address}. Add the address under "
+        "which it reaches the port, such as --callback-url https://me.example/d2l."
+    )
 
 
 def _address_towards(url: str) -> str:

@@ -32,6 +32,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.paging.pages import read_page
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat.pipes import current_load_id
+from d2l_brightspace.printable import printable
 from d2l_brightspace.settings import resolve_in
 from d2l_brightspace.timestamps import utc_milliseconds
 
@@ -131,13 +132,14 @@ def _order(session: BrightspaceSession, name: str, filters: Mapping[str, FilterV
     known = read_page(answer, "array", where).rows
     found = next((one for one in known if name.casefold() in _names(one, where)), None)
     if found is None:
-        names = ", ".join(sorted(str(one["Name"]) for one in known)) or "none"
+        names = ", ".join(sorted(printable(one["Name"]) for one in known)) or "none"
         raise NotFound(f"There is no Advanced Data Set {name!r}; the tenant offers: {names}", where)
     allowed = [str(_field(one, "Name", where)) for one in found.get("Filters") or ()]
+    names_of_filters = ", ".join(map(printable, allowed)) or "none"
     for filter_name in filters:
         if filter_name not in allowed:
             raise ConfigurationError(
-                f"{name} has no filter {filter_name!r}; it has: {', '.join(allowed) or 'none'}."
+                f"{name} has no filter {filter_name!r}; it has: {names_of_filters}."
             )
     order = {
         "DataSetId": found["DataSetId"],

@@ -10,6 +10,7 @@ from typing import Any
 import dlt
 
 from d2l_brightspace.endpoints.columns import text, timestamp
+from d2l_brightspace.printable import printable
 
 DATA_SET_CHANGES = "data_set_changes"
 CHANGES_HINTS: dict[str, Any] = {
@@ -41,7 +42,7 @@ class Changes:
 
     def note(self, change: str, detail: str) -> None:
         """Note a change."""
-        logger.warning("%s: %s: %s", self._table, change, detail)
+        logger.warning("%s: %s: %s", self._table, change, printable(detail))
         self._found.append((change, detail))
 
     def rows(self, load_id: str) -> Iterator[Any]:

@@ -103,7 +103,13 @@ def _new_folder(parent: str | None) -> tuple[Path, FileLock]:
     A run holds the lock in its folder for as long as it lives. In a folder that all users share,
     names say nothing: what another user made, or a link, is not touched.
     """
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # for this user only
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # for this user only
+    except OSError as error:
+        raise ConfigurationError(
+            f"No folder can be made in {parent or tempfile.gettempdir()} ({error.strerror}); set "
+            '`files.temp_folder` to one that is there, such as temp_folder = "/scratch"'
+        ) from None
     mine = FileLock(folder / _LOCK, mode=0o600)
     mine.acquire()
     for other in folder.parent.glob(f"{_PREFIX}*"):

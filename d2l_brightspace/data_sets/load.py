@@ -24,6 +24,7 @@ from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, has_dlt_ids
 from d2l_brightspace.dlt_compat.imports import UserSteps, past_steps, user_steps
 from d2l_brightspace.dlt_compat.pipes import current_load_id
+from d2l_brightspace.printable import printable
 
 from .archive import Archive
 from .audit_tables import BAD_ROWS, EXTRACTS_LOADED, bad_rows, extract_loaded
@@ -321,9 +322,10 @@ class DataSetLoad:
         found = find_columns(header, [column.name for column in self.data_set.columns])
         lost = [key.name for key in self.data_set.keys if key.name not in found]
         if lost:
+            columns = ", ".join(map(printable, lost))
             raise ProtocolError(
-                f"{name}: the key column {', '.join(lost)} is missing from the file, so its rows "
-                "cannot be told apart; nothing of it was loaded. Has D2L changed the data set?",
+                f"{name}: the key column {columns} is missing from the file, so its rows cannot be "
+                "told apart; nothing of it was loaded. Has D2L changed the data set?",
                 RequestContext(DOWNLOAD_ROUTE),
             )
 
@@ -459,7 +461,10 @@ class DataSetLoad:
         for what, names in (("lacks documented", missing), ("brings undocumented", unknown)):
             if names and documented:
                 logger.warning(
-                    "%s %s columns: %s", self.data_set.table, what, ", ".join(sorted(names))
+                    "%s %s columns: %s",
+                    self.data_set.table,
+                    what,
+                    ", ".join(map(printable, sorted(names))),
                 )
         return {
             "missing_columns": ", ".join(missing) or None,

@@ -8,6 +8,7 @@ from dlt.common.configuration import configspec
 from dlt.common.configuration.specs import BaseConfiguration
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.paths import checked_path
 
 SECTION = "d2l_brightspace_data_sets"
 """Settings live in `[sources.d2l_brightspace_data_sets]`."""
@@ -35,8 +36,12 @@ class FileSettings(BaseConfiguration):
         """Check the values.
 
         Raises:
-            ConfigurationError: If one is out of range.
+            ConfigurationError: If one is out of range, or no path.
         """
+        if self.temp_folder is not None:
+            example = 'temp_folder = "/scratch/brightspace"'
+            folder = checked_path(self.temp_folder, "Setting `files.temp_folder`", example)
+            self.temp_folder = str(folder)
         for name in ("temp_gigabytes", "max_csv_gigabytes", "at_once"):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(

@@ -28,7 +28,8 @@ from d2l_brightspace.connection import connect
 from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.dlt_compat.pipes import current_load_id
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
-from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, skipped_request
+from d2l_brightspace.extract.findings import report_notes
+from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
@@ -229,7 +230,7 @@ def _unexpected(error: Exception) -> ProtocolError:
 
 def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
     context.coverage.failed(error, of=_wanted(context))
-    row = skipped_request(table, 0, error)
+    row = skipped_request(table, Skip(0, error))
     return dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))
 
 
@@ -272,6 +273,7 @@ def _changes_of_list(context: LoadContext) -> DltResource:
     def changes() -> Iterator[Any]:
         yield dlt.mark.materialize_table_schema()
         offers = context.catalogue.offers.values()
+        report_notes(context.session.versions.notes)
         now = {one.identity: (one.table, one.name) for one in offers}
         state = dlt.current.resource_state(DATA_SET_CHANGES)
         if rows := changes_of_list(now, state, current_load_id() or "none"):

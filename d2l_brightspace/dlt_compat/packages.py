@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import dlt
+import pyarrow.parquet as pq
+from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages import NormalizeStorage
 
 
@@ -15,10 +17,12 @@ def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[s
     """Delete what was extracted for some tables, and not normalized yet.
 
     A table without files keeps its rows, whatever its write disposition: dlt marks a `replace`
-    table that got no rows by an empty file, which goes as well.
+    table that got no rows by an empty file, which goes as well. Only of a table that the
+    destination does not have yet an empty Parquet file stays, by which dlt makes the table.
 
     Relies on extracted packages being listed in dlt's normalize storage, with one file for each job
-    and the name of its table at the beginning of the file's name.
+    and the name of its table at the beginning of the file's name; and on `x-normalizer` to say
+    whether a table has been made.
 
     Args:
         pipeline: Whose packages.
@@ -30,14 +34,22 @@ def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[s
     packages = pipeline._get_normalize_storage().extracted_packages
     gone = []
     for load_id in packages.list_packages():
-        unwanted = _with_nested(packages.load_schema(load_id), tables)
+        schema = packages.load_schema(load_id)
+        unwanted = _with_nested(schema, tables)
         jobs = packages.get_load_package_jobs(load_id)["new_jobs"]
         for job in jobs:
             if job.table_name in unwanted:
                 path = packages.get_job_file_path(load_id, "new_jobs", job.file_name())
+                is_made = has_table_seen_data(schema.tables[job.table_name])
+                if not is_made and _is_empty_parquet(packages.storage.make_full_path(path)):
+                    continue
                 packages.storage.delete(path)
                 gone.append(job.file_name())
     return gone
+
+
+def _is_empty_parquet(path: str) -> bool:
+    return path.endswith(".parquet") and pq.read_metadata(path).num_rows == 0
 
 
 def _with_nested(schema: dlt.Schema, tables: Collection[str]) -> set[str]:

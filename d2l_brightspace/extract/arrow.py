@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -23,6 +24,7 @@ from msgspec import Raw
 
 from d2l_brightspace.client.json_codec import decode, encode
 from d2l_brightspace.endpoints.model import ORG_UNIT_ID
+from d2l_brightspace.printable import printable
 
 from .field_tree import BELOW, NESTING, UNDECLARED, Tree, tree_of
 from .typed_rows import columns_of, raw_texts
@@ -44,16 +46,23 @@ def import_pandas_if_installed() -> None:
 
 
 class UnexpectedValue(ValueError):
-    """A documented field holds what cannot be of its type; names the field, never the value."""
+    """Blocks hold what cannot become a table; names the field, never the value."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A table, and how many rows had to stay out of it."""
+    """A table, and what had to stay out of it."""
 
     table: pa.Table
     keyless: int = 0
     """Rows left out because a key field was missing."""
+    unreadable: Counter[str] = field(default_factory=Counter)
+    """How many values of a field became null because they cannot be of its type."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.keyless and not self.unreadable
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,24 @@ class Tabulator:
         columns: Declared columns, by source field name; nested fields as `Parent__Child`.
         keys: Names of the key fields; a row that lacks one is counted and left out.
         dropped: Fields that are never loaded, named likewise.
+        strict: Fields of which no value may be unreadable, besides keys and what is not nullable.
+        most_undeclared: Most fields that nobody declares, in all blocks together.
     """
 
     def __init__(
-        self, columns: Mapping[str, Any], keys: Sequence[str], dropped: Sequence[str] = ()
+        self,
+        columns: Mapping[str, Any],
+        keys: Sequence[str],
+        dropped: Sequence[str] = (),
+        *,
+        strict: Collection[str] = (),
+        most_undeclared: int = 500,
     ) -> None:
         self.keys = keys
+        required = [name for name, hint in columns.items() if not hint.get("nullable", True)]
+        self._strict = {*keys, *required, *strict}
+        self._most_undeclared = most_undeclared
+        self._undeclared: frozenset[str] = frozenset()
         self._types = {name: str(hint["data_type"]) for name, hint in columns.items()}
         in_blocks = [name for name in self._types if name != ORG_UNIT_ID]
         self._tree = tree_of([*in_blocks, *dropped])
@@ -88,7 +109,8 @@ class Tabulator:
         """Make a table.
 
         Raises:
-            UnexpectedValue: If a documented field cannot be converted to its type.
+            UnexpectedValue: If a value that must be readable is not, or if there are too many
+                fields that nobody declares.
         """
         groups: dict[Any, list[Part]] = {}
         for part in parts:
@@ -99,16 +121,30 @@ class Tabulator:
     def _table(self, parts: Sequence[Part]) -> Rows:
         rows = list(chain.from_iterable(part.rows for part in parts))
         values, others = self._values(rows)
+        self._note_undeclared(others)
         absent = [None] * len(rows)
         _fill(values, parts, self._types)
-        arrays = [
-            to_array(name, values.get(name, absent), kind) for name, kind in self._types.items()
-        ]
+        arrays = []
+        unreadable = Counter[str]()
+        for name, kind in self._types.items():
+            array, misfits = array_with_nulls(values.get(name, absent), kind)
+            if misfits and name in self._strict:
+                raise _unexpected(name, kind)
+            if misfits:
+                unreadable[_dotted(name)] = misfits
+            arrays.append(array)
         fields = list(self.schema)
         for name, texts in others.items():
             arrays.append(pa.array(texts, pa.string()))
             fields.append(pa.field(UNDECLARED + name, pa.string()))
-        return self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
+        table, keyless = self._with_keys(pa.table(arrays, schema=pa.schema(fields)))
+        return Rows(table, keyless, unreadable)
+
+    def _note_undeclared(self, fields: Iterable[str]) -> None:
+        known = self._undeclared.union(fields)
+        if len(known) > self._most_undeclared:
+            raise _too_many(self._most_undeclared)
+        self._undeclared = known
 
     def _values(
         self, rows: list[Any]
@@ -125,7 +161,7 @@ class Tabulator:
                 else:
                     declared[name] = values
             return declared, others
-        _collect(rows, self._tree, "", declared, others)
+        _collect(rows, self._tree, "", declared, others, self._most_undeclared)
         for name in self._dropped:
             declared.pop(name, None)
         for name in self.json_columns:
@@ -135,16 +171,16 @@ class Tabulator:
             name: [_json_text(name, value) for value in column] for name, column in others.items()
         }
 
-    def _with_keys(self, table: pa.Table) -> Rows:
+    def _with_keys(self, table: pa.Table) -> tuple[pa.Table, int]:
         mask = None
         for key in self.keys:
             if table.column(key).null_count:
                 valid = pc.is_valid(table.column(key))
                 mask = valid if mask is None else pc.and_(mask, valid)
         if mask is None:
-            return Rows(table)
+            return table, 0
         kept = table.filter(mask)
-        return Rows(kept, table.num_rows - kept.num_rows)
+        return kept, table.num_rows - kept.num_rows
 
 
 def concat(parts: Iterable[Rows]) -> Rows:
@@ -153,7 +189,8 @@ def concat(parts: Iterable[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     table = pa.concat_tables([part.table for part in parts], promote_options="default")
-    return Rows(table, sum(part.keyless for part in parts))
+    unreadable = sum((part.unreadable for part in parts), Counter[str]())
+    return Rows(table, sum(part.keyless for part in parts), unreadable)
 
 
 def add_constant(table: pa.Table, name: str, value: Any, kind: pa.DataType) -> pa.Table:
@@ -186,9 +223,6 @@ def to_rows(
 def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
     """Make a column of values of any JSON type.
 
-    Arrow converts whole columns where it surely makes of them what `CONVERT` does, so that a
-    value means the same whatever stands beside it.
-
     Args:
         name: Field name for the error text.
         values: Decoded JSON values.
@@ -197,24 +231,55 @@ def to_array(name: str, values: Sequence[Any], data_type: str) -> pa.Array:
     Raises:
         UnexpectedValue: If a value cannot be of that type.
     """
+    array, misfits = array_with_nulls(values, data_type)
+    if misfits:
+        raise _unexpected(name, data_type)
+    return array
+
+
+def array_with_nulls(values: Sequence[Any], data_type: str) -> tuple[pa.Array, int]:
+    """As `to_array`, with null for values that cannot be of the type; and how many those are.
+
+    Arrow converts whole columns where it surely makes of them what `CONVERT` does, so that a
+    value means the same whatever stands beside it.
+    """
     arrow = ARROW_TYPES[data_type]
+    convert = CONVERT[data_type]
     try:
         kinds = _NONE if data_type in _STRICT else frozenset(map(type, values))
         if kinds <= _AT_ONCE.get(data_type, _NONE):
-            return pa.array(values, arrow)
+            return pa.array(values, arrow), 0
         if kinds <= {str, *_NONE} and data_type in _ARE_PLAIN:
             texts = pa.array(values, pa.string())
             if _ARE_PLAIN[data_type](texts):
-                return texts.cast(arrow)
+                return texts.cast(arrow), 0
     except MISFITS:
         pass  # one by one
-    convert = CONVERT[data_type]
     try:
-        return pa.array([None if value is None else convert(value) for value in values], arrow)
+        converted = [None if value is None else convert(value) for value in values]
+        return pa.array(converted, arrow), 0
     except MISFITS:
-        raise UnexpectedValue(
-            f"The field {_dotted(name)} holds a value that is no {data_type}"
-        ) from None
+        scalars = [_scalar_or_none(value, convert, arrow) for value in values]
+    misfits = sum(s is None and v is not None for s, v in zip(scalars, values, strict=True))
+    return pa.array(scalars, arrow), misfits
+
+
+def _scalar_or_none(value: Any, convert: Callable[[Any], Any], arrow: pa.DataType) -> Any:
+    try:
+        return None if value is None else pa.scalar(convert(value), arrow)
+    except MISFITS:
+        return None
+
+
+def _unexpected(name: str, data_type: str) -> UnexpectedValue:
+    return UnexpectedValue(f"The field {_dotted(name)} holds a value that is no {data_type}")
+
+
+def _too_many(most: int) -> UnexpectedValue:
+    return UnexpectedValue(
+        f"There are more than {most} fields that D2L does not document; if they are wanted, raise "
+        "`limits.max_undeclared_fields`"
+    )
 
 
 def _fill(
@@ -250,28 +315,34 @@ def _collect(
     prefix: str,
     declared: dict[str, Sequence[Any]],
     others: dict[str, Sequence[Any]],
+    room: int,
 ) -> None:
-    columns = _columns(blocks)
+    columns = _columns(blocks, len(tree), room)
     absent = [None] * len(blocks)
     for label, subtree in tree.items():
         name, column = prefix + label, columns.pop(label, absent)
         if isinstance(subtree, str):
             declared[subtree] = column
         else:
-            _collect(_nested(column, name), subtree, name + NESTING, declared, others)
+            _collect(_nested(column, name), subtree, name + NESTING, declared, others, room)
     for label, column in columns.items():
         others[unused(prefix.replace(NESTING, BELOW) + label, others)] = column
 
 
-def _columns(blocks: Sequence[dict[str, Any]]) -> dict[str, Sequence[Any]]:
+def _columns(
+    blocks: Sequence[dict[str, Any]], declared: int, room: int
+) -> dict[str, Sequence[Any]]:
+    """The values of each field; not made at all where that would fill the memory."""
     first = blocks[0] if blocks else {}
-    if set(map(len, blocks)) == {len(first)}:
+    if len(first) <= declared + room and set(map(len, blocks)) == {len(first)}:
         try:
             # as many fields in all, and all fields of the first: so none has any other
             return {field: list(map(itemgetter(field), blocks)) for field in first}
         except KeyError:
             pass
     fields = set(chain.from_iterable(blocks))
+    if len(fields) > declared + room:
+        raise _too_many(room)
     return {field: [block.get(field) for block in blocks] for field in fields}
 
 
@@ -308,7 +379,7 @@ def as_text(value: Any) -> str:
 
 
 def _dotted(name: str) -> str:
-    return name.removeprefix(UNDECLARED).replace(NESTING, ".").replace(BELOW, ".")
+    return printable(name.removeprefix(UNDECLARED).replace(NESTING, ".").replace(BELOW, "."))
 
 
 def _integer(value: Any) -> int:

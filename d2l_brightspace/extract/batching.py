@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import pyarrow as pa
 
-from d2l_brightspace.client.errors import BrightspaceError, ProtocolError, RequestContext
+from d2l_brightspace.client.errors import ProtocolError, RequestContext
 from d2l_brightspace.endpoints.model import Endpoint
 
 from .arrow import Part, Rows, Tabulator, UnexpectedValue, concat
@@ -33,9 +35,13 @@ class Batcher:
         self._endpoint = endpoint
         self._tabulate = tabulate
         self._typed = typed
+        self._missing: defaultdict[int, _Missing] = defaultdict(_Missing)
 
     def __call__(self, units: Sequence[Unit]) -> tuple[pa.Table | None, list[Skip]]:
         """The rows of units that were read whole, and what is missing.
+
+        Rows and values that are missing of a list are summed up over all batches, since there is
+        one record for each org unit: the latest has them all.
 
         Raises:
             ProtocolError: If a piece of a list of the whole tenant cannot be in the table.
@@ -49,7 +55,7 @@ class Batcher:
         whole = [unit for unit in units if not unit.errors]
         try:
             rows = self._rows(whole)
-            if not rows.keyless:
+            if rows.is_whole:
                 return self._distinct(rows) if whole else None, skips
         except UnexpectedValue:
             pass  # whose it is, is found out one by one
@@ -61,12 +67,11 @@ class Batcher:
                 if unit.is_stream:
                     raise self._error(str(error)) from None
                 unit.errors.append(self._error(str(error)))
-                skips += self._skips(unit, unit.errors[-1])
+                skips += [Skip(one, unit.errors[-1]) for one in unit.org_unit_ids or (0,)]
                 continue
             tables.append(rows)
-            if rows.keyless:
-                words = f"Rows without {' or '.join(self._tabulate.keys)} were left out"
-                skips += self._skips(unit, self._error(words), rows.keyless)
+            if not rows.is_whole:
+                skips.append(self._count(unit, rows))
         return self._distinct(concat(tables)) if tables else None, skips
 
     def emptied(self, units: Sequence[Unit]) -> pa.Table | None:
@@ -112,13 +117,32 @@ class Batcher:
             return rows.table
         return distinct(rows.table, self._tabulate.keys)
 
-    def _skips(
-        self, unit: Unit, error: BrightspaceError, rows_missing: int | None = None
-    ) -> list[Skip]:
-        return [Skip(org_unit_id, error, rows_missing) for org_unit_id in unit.org_unit_ids or (0,)]
+    def _count(self, unit: Unit, rows: Rows) -> Skip:
+        # whose list a row was in that came for several org units, nobody can say
+        org_unit_id = unit.org_unit_ids[0] if len(unit.org_unit_ids) == 1 else 0
+        missing = self._missing[org_unit_id]
+        missing.rows += rows.keyless
+        missing.values += rows.unreadable
+        words = []
+        if missing.rows:
+            keys = " or ".join(self._tabulate.keys)
+            words.append(f"Rows without {keys} were left out ({missing.rows})")
+        if missing.values:
+            fields = ", ".join(f"{name} ({n})" for name, n in missing.values.most_common())
+            words.append(f"Values that cannot be read became null: {fields}")
+        error = self._error(". ".join(words))
+        return Skip(org_unit_id, error, missing.rows, missing.values.total())
 
     def _error(self, message: str) -> ProtocolError:
         return ProtocolError(message, RequestContext(self._endpoint.route))
+
+
+@dataclass
+class _Missing:
+    """What is missing of the lists of an org unit that are loaded."""
+
+    rows: int = 0
+    values: Counter[str] = field(default_factory=Counter)
 
 
 def distinct(table: pa.Table, keys: Sequence[str]) -> pa.Table:

@@ -33,7 +33,7 @@ from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Part, Rows, Tabulator, UnexpectedValue
 from .field_tree import NESTING, UNDECLARED
-from .parents import CourseOfferings
+from .parents import CourseOfferings, FoundCourses
 from .typed_rows import TypedRows
 from .units import Unit
 
@@ -156,7 +156,7 @@ class _Courses:
     """The list of courses, which are rows of no table."""
 
     node: Node
-    pages: Iterator[list[int]]
+    pages: Iterator[FoundCourses]
 
 
 @dataclass
@@ -397,7 +397,7 @@ class Run:
 
     def _find_courses(self, task: _Courses) -> _Courses | None:
         try:
-            ids = next(task.pages, None)
+            found = next(task.pages, None)
         except SKIPPABLE as error:
             with self._lock:
                 for node in task.node.descendants:
@@ -405,10 +405,12 @@ class Run:
                 self._close(task.node, {})
             return None
         with self._lock:
-            if ids is None or not task.node.is_needed():
+            if found is None or not task.node.is_needed():
                 self._close(task.node, {})
                 return None
-            self._expand(task.node, [{ORG_UNIT_ID: one} for one in ids], {})
+            for unclear in found.unclear:
+                self._skip_course(task.node, unclear)
+            self._expand(task.node, [{ORG_UNIT_ID: one} for one in found.ids], {})
             return task
 
     def _converted(self, task: _List, page: Page) -> Part | Rows:
@@ -603,12 +605,20 @@ class Run:
         self._skip_below(task, error)
         self._close(node, task.units)
 
+    def _skip_course(self, courses: Node, error: ProtocolError) -> None:
+        org_unit_id = error.context.org_unit_id if error.context else None
+        for node in courses.descendants:
+            if node.is_taking:
+                node.started += 1
+                self._complete(node, Unit({}, errors=[error], org_unit_ids=(org_unit_id or 0,)))
+
     def _skip_below(self, task: _List, error: BrightspaceError) -> None:
         for node in task.node.descendants:
             unit = task.units.get(node)
             if unit is not None:
                 unit.errors.append(error)
             elif node.is_taking:
+                node.started += 1
                 self._complete(
                     node, Unit(task.keys, errors=[error], org_unit_ids=task.org_unit_ids)
                 )

@@ -27,8 +27,12 @@ class Handles:
     """Name of the table, as the hints have it."""
     tables_by_row: bool
     """Whether a row's table depends on the row."""
+    makes_table: bool
+    """Whether the rows go to one table of a database."""
     columns: Mapping[str, Any]
     """Declared columns, with the data types that a user gave them."""
+    strict: frozenset[str]
+    """Columns in which an unreadable value is an error: a cursor, and what a user gave a type."""
     units: int | None
     one_by_one: bool
     is_limited: bool
@@ -58,17 +62,22 @@ def handles_of(endpoint: Endpoint) -> Handles:
     disposition = schema.get("write_disposition", "merge")
     strategy = schema.get("x-merge-strategy", "delete-insert")
     _check(endpoint, strategy, tables_by_row=tables_by_row)
+    columns = _columns(endpoint, schema.get("columns", {}))
+    is_loaded = pipes.current_load_id() is not None
+    makes_table = is_loaded and "name" in schema and not pipes.is_row_destination()
     return Handles(
         as_rows=(
-            pipes.current_load_id() is None  # somebody iterates over the resource
+            not is_loaded  # somebody iterates over the resource
             or pipes.has_row_steps()
             or tables_by_row
             or strategy == "scd2"
             or pipes.is_row_destination()
         ),
         tables_by_row=tables_by_row,
+        makes_table=makes_table,
         table=str(schema.get("name", endpoint.name)),
-        columns=_columns(endpoint, schema.get("columns", {})),
+        columns=columns,
+        strict=_strict(endpoint, columns),
         units=None if limit is None else limit[0],
         one_by_one=limit is not None and limit[0] is None and limit[1],
         is_limited=limit is not None,
@@ -77,9 +86,7 @@ def handles_of(endpoint: Endpoint) -> Handles:
             and disposition == "merge"
             and strategy == "delete-insert"
             # nobody deletes by the rows that stand for empty lists, or they have no table
-            and pipes.current_load_id() is not None
-            and not pipes.is_row_destination()
-            and "name" in schema
+            and makes_table
         ),
         merges_by_key=(
             endpoint.replaces is None and disposition == "merge" and strategy == "delete-insert"
@@ -106,6 +113,13 @@ def _check(endpoint: Endpoint, strategy: str, *, tables_by_row: bool) -> None:
             f"{endpoint.name}: the merge strategy scd2 would retire all rows that a run does not "
             'read anew, and each run reads only the newest. Use "upsert", or leave the hint out.'
         )
+
+
+def _strict(endpoint: Endpoint, columns: Mapping[str, Any]) -> frozenset[str]:
+    cursor = {endpoint.since.field} if endpoint.since and endpoint.since.field else set()
+    declared = endpoint.columns
+    changed = {n for n in declared if columns[n]["data_type"] != declared[n].get("data_type")}
+    return frozenset(cursor | changed)
 
 
 def _columns(endpoint: Endpoint, given: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -22,8 +22,8 @@ from d2l_brightspace.timestamps import utc_milliseconds
 from .arrow import Tabulator, add_constant, to_rows
 from .batching import DELETED, Batcher
 from .executor import Node, Run
-from .failures import TableFailure, report_failure
 from .field_tree import UNDECLARED
+from .findings import TableFailure, report_failure, report_notes
 from .handles import Handles, handles_of
 from .parents import CourseOfferings
 from .skipped import SKIPPED_REQUESTS, Skip, skipped_request
@@ -84,12 +84,19 @@ class Reader:
     def _read(self, endpoint: Endpoint, since: datetime) -> Iterator[Any]:
         handles = handles_of(endpoint)
         state = _State(endpoint.name)
-        tabulate = Tabulator(handles.columns, endpoint.keys, endpoint.dropped)
+        tabulate = Tabulator(
+            handles.columns,
+            endpoint.keys,
+            endpoint.dropped,
+            strict=handles.strict,
+            most_undeclared=self._session.limits.max_undeclared_fields,
+        )
         run = self._run
         if run is None or run.has_started:
             run = self._run = Run(self._session, self._courses, self._endpoints)
         node = run.join(endpoint, tabulate, handles.demand(self._params(endpoint, since)))
         output = _Output(endpoint, node, tabulate, handles)
+        is_new = handles.makes_table and pipes.known_table(handles.table) is None
         if handles.as_rows:
             yield from _room_for_ids(handles.table)
         # the other resources join before the first request
@@ -98,11 +105,14 @@ class Reader:
             failure = yield from output.items(run)
         finally:
             run.leave(node)
+            report_notes([*self._session.versions.notes, *self._courses.notes])
         if failure is not None:
             state.restore()
             yield from output.record([Skip(0, failure)])
             if handles.tables_by_row:
                 raise failure  # nobody can tell which tables have rows of this run
+            if is_new:
+                yield from output.empty_table()
             report_failure(TableFailure(endpoint.name, handles.table, failure))
 
     def _params(self, endpoint: Endpoint, since: datetime) -> dict[str, str]:
@@ -172,16 +182,18 @@ class _Output:
             pipes.declare_distinct(self._handles.table, distinct=self._are_distinct())
         return failure
 
+    def empty_table(self) -> Iterator[Any]:
+        """No rows, for a table that exists all the same."""
+        table = with_lineage(self._tabulate([]).table, self._handles.table)
+        yield pipes.past_steps(table)
+
     def record(self, skips: list[Skip]) -> Iterator[Any]:
         """Rows of `skipped_requests`."""
         if skips and pipes.current_load_id() is None:
             for skip in skips:
                 logger.warning("%s was skipped: %s", self._endpoint.name, skip.error)
         elif skips:
-            rows = [
-                skipped_request(self._endpoint.name, s.org_unit_id, s.error, s.rows_missing)
-                for s in skips
-            ]
+            rows = [skipped_request(self._endpoint.name, skip) for skip in skips]
             yield pipes.past_steps(rows, str(SKIPPED_REQUESTS["table_name"]))
 
     def _are_distinct(self) -> bool:
@@ -193,9 +205,10 @@ class _Output:
 
     def _group(self, units: list[Unit]) -> Iterator[Any]:
         table, skips = self._batch(units)
-        if skips and self._handles.retires:
-            # the rows of a list that was skipped would be retired
-            raise skips[0].error
+        if self._handles.retires:
+            for skip in skips:
+                if skip.rows_missing != 0:  # the rows that are missing would be retired
+                    raise skip.error
         yield from self.record(skips)
         if table is not None and (table.num_rows or self._handles.is_limited):
             yield from self._table(table)

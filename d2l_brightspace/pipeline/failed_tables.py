@@ -15,7 +15,7 @@ from threading import Lock
 import dlt
 
 from d2l_brightspace.dlt_compat import packages
-from d2l_brightspace.extract.failures import TableFailure
+from d2l_brightspace.extract.findings import TableFailure
 
 logger = logging.getLogger(__name__)
 

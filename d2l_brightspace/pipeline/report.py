@@ -20,7 +20,8 @@ from d2l_brightspace.client.errors import (
 )
 from d2l_brightspace.dlt_compat import destinations
 from d2l_brightspace.dlt_compat.messages import SqlClientNotAvailable
-from d2l_brightspace.extract.failures import TableFailure
+from d2l_brightspace.extract.findings import TableFailure
+from d2l_brightspace.printable import printable
 
 SKIPPED_REQUESTS = "skipped_requests"
 
@@ -73,19 +74,20 @@ class RunReport:
     def _about_skipped(self) -> list[str]:
         if not self.skipped:
             return ["", "Nothing was skipped."]
-        shown = [
-            f"  {row['resource']}, {_place(row)}: {row['reason']}"
-            f"{' ' + str(row['status']) if row['status'] else ''}: {row['detail']}"
-            for row in self.skipped[:_SHOWN_SKIPS]
+        whole = [row for row in self.skipped if row.get("rows_missing") is None]
+        in_part = [row for row in self.skipped if row.get("rows_missing") is not None]
+        return [
+            *_skips(
+                whole,
+                f"{_number(whole, 'request was', 'requests were')} skipped; earlier rows of these "
+                f"org units are kept (table {SKIPPED_REQUESTS}):",
+            ),
+            *_skips(
+                in_part,
+                f"Of {_number(in_part, 'list', 'lists')} not all is loaded (table "
+                f"{SKIPPED_REQUESTS}):",
+            ),
         ]
-        hidden = len(self.skipped) - len(shown)
-        if hidden:
-            shown.append(f"  … and {hidden} more")
-        heading = (
-            f"{len(self.skipped)} requests were skipped; earlier rows of these org units are kept "
-            f"(table {SKIPPED_REQUESTS}):"
-        )
-        return ["", heading, *shown]
 
     def _about_failures(self) -> list[str]:
         if not self.failures:
@@ -99,12 +101,29 @@ class RunReport:
 
 def _line(count: TableCount) -> str:
     in_all = "?" if count.in_all is None else f"{count.in_all:,}"
-    return f"  {count.table:<24}{count.from_this_run:>18,}{in_all:>14}"
+    return f"  {printable(count.table):<24}{count.from_this_run:>18,}{in_all:>14}"
+
+
+def _skips(rows: Sequence[dict[str, Any]], heading: str) -> list[str]:
+    if not rows:
+        return []
+    shown = [
+        f"  {printable(row['resource'])}, {_place(row)}: {row['reason']}"
+        f"{' ' + str(row['status']) if row['status'] else ''}: "
+        f"{printable(row['detail'], _SHOWN_DETAIL)}"
+        for row in rows[:_SHOWN_SKIPS]
+    ]
+    hidden = len(rows) - len(shown)
+    return ["", heading, *shown, *([f"  … and {hidden} more"] if hidden else [])]
+
+
+def _number(rows: Sequence[Any], one: str, many: str) -> str:
+    return f"{len(rows)} {one if len(rows) == 1 else many}"
 
 
 def _place(row: dict[str, Any]) -> str:
     key = row.get("parent_key")
-    return f"org unit {row['org_unit_id']}{', ' + str(key) if key else ''}"
+    return f"org unit {row['org_unit_id']}{', ' + printable(key) if key else ''}"
 
 
 def _tables(number: int) -> str:
@@ -227,6 +246,8 @@ def _rows_of_trace(pipeline: dlt.Pipeline) -> dict[str, int]:
 
 _LOAD_ID = "_dlt_load_id"
 _SHOWN_SKIPS = 20
+_SHOWN_DETAIL = 600
+"""Our own words, and then Brightspace's."""
 _SKIPPED_COLUMNS = (
     "resource",
     "org_unit_id",
@@ -235,4 +256,6 @@ _SKIPPED_COLUMNS = (
     "status",
     "reason",
     "detail",
+    "rows_missing",
+    "values_missing",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -15,7 +15,7 @@ from d2l_brightspace.client.http.private_logs import private_logs
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.dlt_compat.destinations import kept_open
 from d2l_brightspace.dlt_compat.messages import forget_frames
-from d2l_brightspace.extract.failures import TableFailure, collect_failures
+from d2l_brightspace.extract.findings import Findings, collect_findings
 from d2l_brightspace.settings import resolve
 
 from .destinations import check_destination, merge_in_transactions
@@ -84,7 +84,7 @@ def _surroundings(source: DltSource) -> Iterator[None]:
 def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunReport:
     notes = finish_pending(pipeline)
     make_private(pipeline)  # dlt makes it anew where the dataset is gone
-    failures = _extract(pipeline, source)
+    findings = _extract(pipeline, source)
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()
     rows = sum(pipeline.normalize().row_counts.values())
@@ -92,13 +92,15 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunRepo
     with kept_open(pipeline) if rows < _FEW_ROWS else nullcontext():
         info = pipeline.load()
         delete_ended_packages(pipeline, info.loads_ids)
-        return report_on(pipeline, info.loads_ids, notes, failures, strict=strict)
+        return report_on(
+            pipeline, info.loads_ids, [*notes, *findings.notes], findings.failures, strict=strict
+        )
 
 
-def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Sequence[TableFailure]:
+def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Findings:
     in_flight = resolve(Limits()).requests_in_flight
     failed = FailedTables(pipeline)
-    with no_interrupted_extraction(pipeline), collect_failures(failed.note) as failures:
+    with no_interrupted_extraction(pipeline), collect_findings(failed.note) as findings:
         pipeline.extract(
             source,
             workers=in_flight,
@@ -106,7 +108,7 @@ def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Sequence[TableFailure
             refresh=pipeline.refresh,
         )
     failed.discard()
-    return failures
+    return findings
 
 
 def progress_display() -> Any:

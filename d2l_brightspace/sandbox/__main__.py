@@ -78,7 +78,8 @@ def _greeting(sandbox: Sandbox) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m d2l_brightspace.sandbox",
-        description="Serve a small, deterministic Brightspace on 127.0.0.1 to try things against.",
+        description="Serve a small, deterministic Brightspace on 127.0.0.1 to try things against. "
+        "It answers programs of this machine only, and no pages in a browser.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -19,6 +19,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .control import control_routes
+from .loopback import LoopbackOnly
 from .oauth import OAuthError
 from .problems import RefusedError, invalid_parameters, plain, unauthorized
 from .query import Query
@@ -41,6 +42,7 @@ def build_app(state: State) -> Starlette:
             Mount("/", app=Api(state, Router(all_routes()))),
         ],
         middleware=[
+            Middleware(LoopbackOnly),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=1),
             Middleware(Observed, state=state),
         ],
@@ -173,7 +175,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 # Written before the client can see the answer, so that a test finds it.
                 arrival = journal.write(request, message["status"])
-                logger.info("%(method)s %(path)s %(query)s -> %(status)s (%(scheme)s)", arrival)
+                logger.info("%(method)s %(path)a %(query)s -> %(status)s (%(scheme)s)", arrival)
             await send(message)
 
         with journal.in_flight():

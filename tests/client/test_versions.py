@@ -97,9 +97,13 @@ def test_versions_are_compared_by_number(smaller: str, larger: str) -> None:
 def test_newest_that_both_know() -> None:
     tenant = Tenant(ANSWERS["all"])
     versions = Versions(tenant)
-    # the tenant's 1.63 is newer than the package
-    assert versions.spoken("lp") == "1.62"
+    assert versions.spoken("lp") == "1.63"
     assert versions.spoken("le") == "1.97"
+    assert not versions.notes
+
+
+def test_a_version_that_is_newer_than_the_package_is_left() -> None:
+    assert Versions(supporting(lp=["1.62", "1.64", "1.65", "2.0"])).spoken("lp") == "1.64"
 
 
 @pytest.mark.parametrize(
@@ -122,16 +126,37 @@ def test_product_codes_in_mixed_case(code: str) -> None:
     assert Versions(supporting(**{code: ["1.49"]})).spoken("lp") == "1.49"
 
 
+def test_a_tenant_that_left_all_of_ours_behind_is_spoken_to_in_its_oldest(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    versions = Versions(supporting(lp=["2.10", "1.70", "2.9"], le=["1.82"]))
+    assert [versions.spoken("lp") for _ in range(3)] == ["1.70"] * 3
+    assert versions.spoken("le") == "1.82"
+    (note,) = versions.notes
+    assert (
+        f"`lp` from version 1.70 on, and this package was written for {WRITTEN_FOR['lp']}" in note
+    )
+    assert [record.getMessage() for record in caplog.records] == [note]
+
+
 @pytest.mark.parametrize(
-    ("products", "listed"),
-    [({"lp": ["1.63", "1.64"]}, "1.63, 1.64"), ({"lp": []}, "none"), ({"le": ["1.82"]}, "none")],
-    ids=["only newer ones", "none", "product missing"],
+    "products", [{"lp": []}, {"le": ["1.82"]}], ids=["no version", "product missing"]
 )
-def test_nothing_in_common(products: dict[str, list[str]], listed: str) -> None:
-    with pytest.raises(NotFound, match=r"up to 1\.62") as caught:
+def test_no_version_at_all(products: dict[str, list[str]]) -> None:
+    with pytest.raises(NotFound, match="names no version of `lp`"):
         Versions(supporting(**products)).spoken("lp")
-    assert f"it supports: {listed}." in str(caught.value)
-    assert "lp_version" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [None, 7, {}, {"ProductCode": "xx"}, {"SupportedVersions": ["1.1"]}, {"ProductCode": "lp"}],
+    ids=json.dumps,
+)
+def test_an_odd_product_costs_no_other(odd: Any) -> None:
+    answer = [odd, *ANSWERS["all"], odd]
+    assert Versions(Tenant(answer)).spoken("lp") == "1.63"
+    with pytest.raises(NotFound, match="names no version of `bas`"):
+        Versions(Tenant([odd, {"ProductCode": "lp", "SupportedVersions": ["1.63"]}])).spoken("bas")
 
 
 @pytest.mark.parametrize("pinned", ["1.9", "1.49", "1.63"], ids=["old", "usual", "newer than us"])
@@ -144,7 +169,7 @@ def test_pinned(pinned: str) -> None:
 
 @pytest.mark.parametrize("none", [None, ""], ids=repr)
 def test_nothing_pinned(none: str | None) -> None:
-    assert Versions(Tenant(ANSWERS["all"]), {"lp": none}).spoken("lp") == "1.62"
+    assert Versions(Tenant(ANSWERS["all"]), {"lp": none}).spoken("lp") == "1.63"
 
 
 def test_pinned_but_unsupported() -> None:
@@ -198,7 +223,7 @@ def in_threads(count: int, pinned: Mapping[str, str], tenant: Tenant) -> list[st
 @pytest.mark.parametrize("pinned", [{}, {"lp": "1.62"}], ids=["negotiated", "pinned"])
 def test_20_threads_ask_once(pinned: Mapping[str, str]) -> None:
     tenant = BusyTenant(ANSWERS["all"])
-    assert in_threads(20, pinned, tenant) == ["1.621.97"] * 20
+    assert in_threads(20, pinned, tenant) == [f"{pinned.get('lp', '1.63')}1.97"] * 20
     assert tenant.calls == [("GET", "versions/", True)]
 
 
@@ -213,7 +238,7 @@ def test_a_failed_question_is_asked_again() -> None:
     versions = Versions(tenant)
     with pytest.raises(ServiceUnavailable):
         versions.spoken("lp")
-    assert versions.spoken("lp") == "1.62"
+    assert versions.spoken("lp") == "1.63"
     assert len(tenant.calls) == 2
 
 
@@ -228,6 +253,7 @@ def test_a_failed_question_is_asked_again() -> None:
         [{"SupportedVersions": ["1.49"]}],
         7,
         [{"ProductCode": "lp", "SupportedVersions": ["1.²"]}],
+        [{"ProductCode": "lp", "SupportedVersions": ["9" * 5_000]}],
     ],
     ids=json.dumps,
 )

@@ -382,6 +382,7 @@ def test_a_call_shortens_the_wait(
     (post,) = [one for one in sandbox.requests if one["method"] == "POST"]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{22}", post["query"]["callbackUrl"])
     assert post["query"]["callbackUrl"] not in result.output
+    assert "Listening on 127.0.0.1:" in result.output
 
 
 @pytest.mark.parametrize(

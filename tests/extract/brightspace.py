@@ -15,6 +15,7 @@ from d2l_brightspace.endpoints import ENDPOINTS
 from d2l_brightspace.endpoints.model import Endpoint
 from d2l_brightspace.extract.arrow import Rows, Tabulator
 from d2l_brightspace.extract.executor import Demand, Node, Run
+from d2l_brightspace.extract.parents import FoundCourses
 from d2l_brightspace.extract.units import Unit
 
 AGAIN = "again"
@@ -100,11 +101,11 @@ class Courses:
     def __init__(self, *pages: Any) -> None:
         self._pages = pages
 
-    def pages(self) -> Iterator[list[int]]:
+    def pages(self) -> Iterator[FoundCourses]:
         for page in self._pages:
             if isinstance(page, Exception):
                 raise page
-            yield page
+            yield page if isinstance(page, FoundCourses) else FoundCourses(page)
 
 
 @dataclass

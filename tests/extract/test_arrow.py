@@ -148,7 +148,7 @@ def test_values_of_another_type(kind: str, value: Any, beside: list[Any]) -> Non
     with pytest.raises(UnexpectedValue) as caught:
         to_array("Activation__Field", [*beside, value], kind)
     assert str(caught.value) == f"The field Activation.Field holds a value that is no {kind}"
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize("kind", ARROW)
@@ -304,10 +304,64 @@ def test_what_is_no_nested_block(value: Any, name: str, wrap: bool) -> None:
     assert str(caught.value) == f"The field {name} is no block"
 
 
-def test_the_error_names_the_field_and_not_the_value() -> None:
+@pytest.mark.parametrize("strict", [(), ("Type__Id",)], ids=["key", "cursor"])
+def test_an_unreadable_key_or_cursor_is_an_error_that_does_not_quote_it(
+    strict: tuple[str, ...],
+) -> None:
+    block = {"Identifier": 2 if strict else CANARY, "Type": {"Id": CANARY}}
     with pytest.raises(UnexpectedValue) as caught:
-        tabulate({"Identifier": 1}, {"Identifier": 2, "Type": {"Id": CANARY}})
-    assert str(caught.value) == "The field Type.Id holds a value that is no bigint"
+        Tabulator(COLUMNS, ["Identifier"], strict=strict)([Part([{"Identifier": 1}, block])])
+    name = "Type.Id" if strict else "Identifier"
+    assert str(caught.value) == f"The field {name} holds a value that is no bigint"
+
+
+def test_other_unreadable_values_become_null_and_are_counted() -> None:
+    rows = tabulate(
+        {"Identifier": 1, "StartDate": "2026-11-24T00:00:00Z", "Points": 1, "IsActive": True},
+        {"Identifier": 2, "StartDate": CANARY, "Points": CANARY, "IsActive": CANARY},
+        {"Identifier": 3, "StartDate": [CANARY], "Points": None, "Type": {"Id": 2**64}},
+        {"Identifier": 4, "StartDate": "", "Points": "", "Type": {"Id": "7"}},
+    )
+    assert rows.table["Identifier"].to_pylist() == [1, 2, 3, 4]
+    assert rows.table["StartDate"].to_pylist() == [at(2026, 11, 24), None, None, None]
+    assert rows.table["Points"].to_pylist() == [1.0, None, None, None]
+    assert rows.table["IsActive"].to_pylist() == [True, None, None, None]
+    assert rows.table["Type__Id"].to_pylist() == [None, None, None, 7]
+    assert rows.unreadable == {"StartDate": 2, "Points": 1, "IsActive": 1, "Type.Id": 1}
+    assert not rows.is_whole
+    twice = concat([rows, rows])
+    assert twice.unreadable == {"StartDate": 4, "Points": 2, "IsActive": 2, "Type.Id": 2}
+
+
+# --- fields that nobody declares ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [[{f"New{n}": 1 for n in range(11)}]],
+        [[{"Identifier": 1, f"New{n}": 1} for n in range(11)]],
+        [[{"Type": {f"New{n}": 1 for n in range(11)}}]],
+        [[{f"New{n}": 1 for n in range(8)}], [{f"Newer{n}": 1 for n in range(8)}]],
+    ],
+    ids=["one row", "many rows", "nested", "many pages"],
+)
+def test_too_many_undeclared_fields_are_an_error(batches: list[list[dict[str, Any]]]) -> None:
+    tabulate = Tabulator(COLUMNS, [], most_undeclared=10)
+    for blocks in batches[:-1]:
+        tabulate([Part(blocks)])
+    with pytest.raises(UnexpectedValue, match=r"more than 10 fields.*max_undeclared_fields"):
+        tabulate([Part(batches[-1])])
+
+
+def test_what_was_too_much_does_not_count_for_what_comes_after() -> None:
+    tabulate = Tabulator(COLUMNS, [], most_undeclared=10)
+    fits = [Part([{f"New{n}": 1 for n in range(10)}])]
+    for _ in range(3):
+        tabulate(fits)
+        with pytest.raises(UnexpectedValue):
+            tabulate([Part([{"OneMore": 1}])])
+    assert tabulate(fits).table.num_columns == len(COLUMNS) + 10
 
 
 def test_numbers_that_drift_stay_one_column() -> None:

@@ -14,10 +14,12 @@ from d2l_brightspace.client.errors import (
     PermissionDenied,
     ProtocolError,
     RateLimited,
+    RequestContext,
     ServiceUnavailable,
 )
 from d2l_brightspace.extract import executor
 from d2l_brightspace.extract.executor import Demand
+from d2l_brightspace.extract.parents import FoundCourses
 
 from .brightspace import AGAIN, Brightspace, Courses, Result, read, start
 
@@ -106,6 +108,27 @@ def test_what_was_begun_is_ended_before_a_new_course_is_begun(pages: tuple[list[
     of_courses = [path.split("/")[1] for path in brightspace.asked]
     assert [course for course, _ in groupby(of_courses)] in (["1", "2"], ["2", "1"])
     assert sorted(brightspace.asked) == sorted(ORDER)
+
+
+def unclear(org_unit_id: int | None) -> ProtocolError:
+    return ProtocolError("what is it?", RequestContext("myenrollments/", org_unit_id))
+
+
+@each_way
+def test_what_may_be_a_course_is_skipped_in_each_table_below(in_flight: int) -> None:
+    page = FoundCourses([1, 2], [unclear(7), unclear(None)])
+    found = read(Brightspace(TWO_COURSES, in_flight), Courses(page), "quizzes", "quiz_attempts")
+    assert attempts_of(found["quiz_attempts"]) == [111, 112, 121, 211]
+    for name in ("quizzes", "quiz_attempts"):
+        assert [unit.org_unit_ids for unit in found[name].skipped] == [(7,), (0,)]
+        assert found[name].node.failure is None
+
+
+def test_nothing_but_what_may_be_a_course_is_no_empty_table() -> None:
+    found = read(Brightspace({}), Courses(FoundCourses([], [unclear(7)])), "quizzes")
+    (unit,) = found["quizzes"].node.skipped
+    assert unit.org_unit_ids == (7,)
+    assert not found["quizzes"].units
 
 
 def test_a_parent_that_nobody_asked_for_is_read_for_its_keys_only() -> None:

@@ -12,7 +12,6 @@ import pytest
 from d2l_brightspace.client.errors import (
     NotFound,
     PermissionDenied,
-    ProtocolError,
     RequestContext,
     ServiceUnavailable,
 )
@@ -161,7 +160,7 @@ def test_no_type_is_a_course(types: list[Any]) -> None:
 
 def test_courses_come_page_by_page_and_none_twice() -> None:
     session = Session(orgstructure=[[unit("1"), unit(2), unit("2")], [], [unit(2), unit("3")]])
-    assert list(offerings(session).pages()) == [[1, 2], [], [3]]
+    assert [page.ids for page in offerings(session).pages()] == [[1, 2], [], [3]]
 
 
 def test_no_further_page_is_read_than_is_asked_for() -> None:
@@ -170,35 +169,103 @@ def test_no_further_page_is_read_than_is_asked_for() -> None:
     assert not session.readers[ORG_STRUCTURE].done
 
 
-@pytest.mark.parametrize("ids", [[], None], ids=["none asked for", "none found"])
-def test_no_course_at_all(ids: list[int] | None) -> None:
-    assert offerings(Session(orgstructure=[[]]), ids).ids(at_most=inf) == []
+def test_no_course_was_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    courses = offerings(Session(), [])
+    assert courses.ids() == []
+    assert not courses.notes
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("found_in", ["auto", "my_enrollments"])
+def test_no_course_at_all_is_said(found_in: str, caplog: pytest.LogCaptureFixture) -> None:
+    courses = offerings(Session(orgstructure=[[]], mine=[[]]), found_in=found_in)
+    assert courses.ids(at_most=inf) == []
+    (note,) = courses.notes
+    assert f"No course offering was found ({found_in})" in note
+    assert "set `org_unit_ids`" in note
+    assert note in caplog.text
 
 
 def test_a_list_of_courses_that_breaks_off_is_not_begun_elsewhere() -> None:
     session = Session(orgstructure=[[unit(1)], PermissionDenied("no more")])
     pages = offerings(session).pages()
-    assert next(pages) == [1]
+    assert next(pages).ids == [1]
     with pytest.raises(PermissionDenied):
         next(pages)
     assert MY_ENROLLMENTS not in session.paths
 
 
 @pytest.mark.parametrize(
-    "row", [{}, {"Identifier": None}, {"Identifier": "canary"}], ids=["absent", "null", "text"]
+    "row",
+    [{}, {"Identifier": None}, {"Identifier": "canary"}, {"Identifier": "9" * 5_000}],
+    ids=["absent", "null", "text", "5000 digits"],
 )
-def test_a_course_without_its_id_is_an_error_that_names_the_field(row: dict[str, Any]) -> None:
-    with pytest.raises(ProtocolError, match="Identifier, by which courses are found") as caught:
-        offerings(Session(orgstructure=[[unit(1), row]])).ids()
-    assert "canary" not in str(caught.value)
-    assert "lp/(version)/orgstructure/" in str(caught.value)
+def test_a_course_without_its_id_costs_no_other_course(row: dict[str, Any]) -> None:
+    (page,) = offerings(Session(orgstructure=[[unit(1), row, unit(2)]])).pages()
+    assert page.ids == [1, 2]
+    (error,) = page.unclear
+    assert "Identifier, by which courses are found [lp/(version)/orgstructure/]" in str(error)
+
+
+def enrollment(number: object, **kind: Any) -> dict[str, Any]:
+    return {"OrgUnit": {"Id": number, "Type": kind}}
 
 
 @pytest.mark.parametrize(
-    "row",
-    [{}, {"OrgUnit": None}, {"OrgUnit": {"Id": 1, "Type": None}}],
-    ids=["empty", "null", "no type"],
+    "kind",
+    [
+        {"Code": "Course Offering"},
+        {"Code": "CourseOffering"},
+        {"Code": "course  offering", "Id": 1},
+        {"Code": "CO", "Name": "COURSE OFFERING"},
+        {"Code": None, "Name": "", "Id": "203"},
+        {"Id": 203},
+        {"Id": 203, "Code": "Kurs", "Name": "Kursangebot"},
+    ],
+    ids=str,
 )
-def test_an_enrollment_that_is_no_block_is_an_error(row: dict[str, Any]) -> None:
-    with pytest.raises(ProtocolError, match=r"OrgUnit\.Type\.Code"):
-        offerings(Session(mine=[[row]]), found_in="my_enrollments").ids()
+def test_a_course_is_told_by_code_name_or_id(kind: dict[str, Any]) -> None:
+    rows = [enrollment(1, Id=1, Code="Organization"), enrollment(6608, **kind)]
+    assert offerings(Session(mine=[rows]), found_in="my_enrollments").ids() == [6608]
+
+
+def test_another_type_is_no_course() -> None:
+    rows = [enrollment(1, Id=1), enrollment(2, Id=203, Code="Section"), enrollment(3, Id=203)]
+    session = Session(mine=[rows])
+    assert offerings(session, found_in="my_enrollments").ids() == [3]
+    assert session.paths == [MY_ENROLLMENTS, OUTYPES]
+
+
+@pytest.mark.parametrize(
+    ("row", "org_unit_id", "name"),
+    [
+        ({}, None, "OrgUnit.Id"),
+        ({"OrgUnit": None}, None, "OrgUnit.Id"),
+        ({"OrgUnit": {"Id": "canary", "Type": {"Code": "Course Offering"}}}, None, "OrgUnit.Id"),
+        ({"OrgUnit": {"Id": 7, "Type": None}}, 7, "OrgUnit.Type.Code"),
+        ({"OrgUnit": {"Id": 7, "Type": "canary"}}, 7, "OrgUnit.Type.Code"),
+        (enrollment(7, Code=203, Id="canary"), 7, "OrgUnit.Type.Code"),
+    ],
+    ids=["empty", "null", "no id", "no type", "type is a text", "no code"],
+)
+def test_an_enrollment_of_which_nobody_knows_what_it_is_costs_no_other(
+    row: dict[str, Any], org_unit_id: int | None, name: str
+) -> None:
+    rows = [enrollment(1, Code="Course Offering"), row, enrollment(2, Code="Course Offering")]
+    (page,) = offerings(Session(mine=[rows]), found_in="my_enrollments").pages()
+    assert page.ids == [1, 2]
+    (error,) = page.unclear
+    assert f"the field {name}, by which courses are found" in str(error)
+    assert "canary" not in str(error)
+    assert error.context is not None
+    assert error.context.org_unit_id == org_unit_id
+
+
+def test_types_that_may_not_be_read_leave_a_bare_id_unclear() -> None:
+    session = Session(mine=[[enrollment(7, Id=203), enrollment(8, Id=203)]])
+    session.answers[OUTYPES] = PermissionDenied("no")
+    courses = offerings(session, found_in="my_enrollments")
+    (page,) = courses.pages()
+    assert (page.ids, len(page.unclear)) == ([], 2)
+    assert session.paths == [MY_ENROLLMENTS, OUTYPES]
+    assert not courses.notes  # what is unclear is recorded, and no list is known to be empty

@@ -27,5 +27,5 @@ def test_a_list_of_several_batches_is_loaded_once(
     ]
     if resource == "log_messages":
         return  # read in windows of time, each with bookmarks of its own
-    bookmarks = [a["query"].get("bookmark") for a in sandbox.requests if "1.62" in a["path"]]
+    bookmarks = [a["query"].get("bookmark") for a in sandbox.requests if "1.63" in a["path"]]
     assert len(bookmarks) == len(set(bookmarks)) == 21

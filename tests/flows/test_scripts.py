@@ -102,9 +102,9 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
         (a["path"].rsplit("/api/", 1)[1], a["query"].get("dateRangeStart"))
         for a in sandbox.requests
     }
-    assert ("lp/1.62/logging/", "2026-01-01T00:00:00.000Z") in asked
-    assert (f"le/1.98/{course}/classlist/paged/", None) in asked
-    assert (f"le/1.98/{course}/quizzes/", None) in asked
+    assert ("lp/1.63/logging/", "2026-01-01T00:00:00.000Z") in asked
+    assert (f"le/1.99/{course}/classlist/paged/", None) in asked
+    assert (f"le/1.99/{course}/quizzes/", None) in asked
     assert "Nothing was skipped." in done.stdout
 
 
@@ -226,7 +226,7 @@ def test_check_says_ok_for_all_that_may_be_read(tmp_path: Path, sandbox: Any) ->
     done = call(tmp_path, str(BIN / "d2l-brightspace"), "check", sandbox=sandbox)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(" OK ") == 10
-    assert "lp 1.62, le 1.98" in done.stdout
+    assert "lp 1.63, le 1.99" in done.stdout
 
 
 def test_check_tells_missing_scopes_from_missing_permissions(tmp_path: Path, start: Any) -> None:

@@ -13,7 +13,7 @@ from d2l_brightspace.extract.arrow import UnexpectedValue, to_array
 from tests.cases import case, each, together
 from tests.wire_server import Answer
 
-from .arena import Arena
+from .arena import Arena, truth
 from .tenant import edited, page
 
 USERS = "/users/$"
@@ -220,14 +220,72 @@ def test_documented_field(arena: Arena) -> None:
 
 @each(
     "Data",
-    ("an object where a date should be", "clear error", "LastAccessedDate", '{"canary": 1}'),
-    ("a text where a date should be", "clear error", "LastAccessedDate", '"canary"'),
     ("a text where a block should be", "clear error", "Activation", '"canary"'),
-    ("a text where a number should be", "clear error", "OrgId", '"canary"'),
+    ("a text where the key should be", "clear error", "UserId", '"canary"'),
 )
 def test_impossible_value(arena: Arena, name: str, value: str) -> None:
     arena.fault(USERS, with_field(name, [value]))
     arena.fails(ProtocolError, f"field {name} ", "users")
+
+
+@together(
+    "Data",
+    "recorded",
+    "an object where a date should be: null, and counted",
+    "a text where a date should be: null, and counted",
+    "a text where a number should be: null, and counted",
+)
+def test_unreadable_values(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> None:
+    # three batches, whose counts are one record
+    monkeypatch.setattr("d2l_brightspace.extract.executor._BATCH_ROWS", 10)
+
+    def spoil(body: Any) -> None:
+        first, second, third, *_ = body["Items"]
+        first["LastAccessedDate"], second["LastAccessedDate"] = {"canary": 1}, "canary"
+        third["OrgId"] = "canary"
+
+    def lose_a_key(body: Any) -> None:
+        spoil(body)
+        del body["Items"][-1]["UserId"]
+
+    arena.fault(USERS, edited(spoil), when=page(1))
+    arena.fault(USERS, edited(lose_a_key), when=page(2))
+    report = arena.run("users", "classlist")
+    (skip,) = report.skipped
+    assert (skip["resource"], skip["org_unit_id"], skip["reason"]) == ("users", 0, "ProtocolError")
+    assert skip["detail"] == (
+        "Rows without UserId were left out (1). "
+        "Values that cannot be read became null: LastAccessedDate (4), OrgId (2)"
+    )
+    assert (skip["rows_missing"], skip["values_missing"]) == (1, 6)
+    assert arena.tables()["classlist"] == truth(arena.tenant)["classlist"]
+    loaded = arena.query("SELECT COUNT(*), COUNT(last_accessed_date), COUNT(org_id) FROM users")
+    # the user without a key stays as an earlier run has loaded it
+    assert loaded == [(27, 27 - 4, 27 - 2)]
+    arena.observed = "recorded"
+
+
+@case("Data", "a date of one class list that cannot be read: its rows load", "recorded")
+def test_unreadable_date_in_a_class_list(arena: Arena) -> None:
+    arena.fault(
+        "/102/classlist/",
+        edited(lambda body: body["Objects"][1].update(LastAccessed="canary")),
+        when=page(1),
+    )
+    report = arena.run("classlist")
+    (skip,) = report.skipped
+    assert (skip["org_unit_id"], skip["rows_missing"], skip["values_missing"]) == (102, 0, 1)
+    assert arena.tables()["classlist"] == truth(arena.tenant)["classlist"]
+    arena.observed = "recorded"
+
+
+@case("Data", "a log message whose moment cannot be read: the cursor does not move", "clear error")
+def test_unreadable_cursor(arena: Arena) -> None:
+    spoil = edited(lambda body: body["Items"][0].update(MessageTimestamp="canary"))
+    arena.fault("/logging/$", spoil, times=1)
+    arena.fails(ProtocolError, "field MessageTimestamp holds a value that is no", "log_messages")
+    arena.exact("log_messages")
+    arena.observed = "clear error"
 
 
 @case("Data", "dates with 0 to 7 fraction digits, zones and none", "exact")

@@ -115,6 +115,10 @@ MISTAKES = {
     "Items missing": lambda body: body.pop("Items") and None,
     "Items null": lambda body: body.update(Items=None),
     "Items an object": lambda body: body.update(Items={"UserId": 1}),
+    "Objects with HasMoreItems and Bookmark": lambda body: {
+        "Objects": body["Items"],
+        **body["PagingInfo"],
+    },
     "null and numbers among Items": lambda body: body["Items"].extend([None, 7]),
 }
 

@@ -11,7 +11,7 @@ from tests.cases import case, each, together
 from tests.wire_server import Answer
 
 from .arena import PREFIX, Arena, truth
-from .tenant import edited, member, page
+from .tenant import VERSIONS, edited, member, page, paged
 
 COURSES = 1000
 
@@ -143,6 +143,77 @@ def test_row_without_key_in_a_class_list(arena: Arena) -> None:
     assert arena.query("SELECT COUNT(*) FROM classlist WHERE org_unit_id = 102") == [
         (len(missing) - 3,)
     ]
+    arena.observed = "recorded"
+
+
+@case("Keys", "a row without its key in a request for several courses: one record", "recorded")
+def test_row_without_key_in_a_list_of_several_org_units(arena: Arena) -> None:
+    def parents(_request: Any, _normal: Any) -> Answer:
+        rows = [{"CourseOfferingId": unit, "Semester": None} for unit in (101, 102, None)]
+        return Answer(body=rows)
+
+    arena.fault("/courses/parentorgunits$", parents)
+    report = arena.run("parent_courses")
+    assert len(arena.server.asked("/courses/parentorgunits$")) == 1
+    (skip,) = report.skipped
+    assert (skip["org_unit_id"], skip["rows_missing"]) == (0, 1)
+    loaded = arena.query("SELECT course_offering_id FROM parent_courses ORDER BY 1")
+    assert loaded == [(101,), (102,)]
+    arena.observed = "recorded"
+
+
+@case(
+    "Skipped", "a table whose every request is skipped in the first run exists, empty", "recorded"
+)
+def test_table_that_nothing_was_answered_for(arena: Arena) -> None:
+    arena.fault("/org_?structure/$|/parentorgunits$|/myenrollments/$", Answer(403))
+    for resources in (("parent_courses", "my_enrollments"), ("my_enrollments",)):
+        with pytest.raises(PermissionDenied) as caught:
+            arena.run(*resources, org_unit_ids=[101, 102])
+        assert {one.table for one in caught.value.report.failures} == {*resources}
+        for table in ("parent_courses", "my_enrollments"):
+            assert arena.query(f"SELECT COUNT(*) FROM {table}") == [(0,)], table
+        assert "org_unit__id" in arena.columns("my_enrollments")
+    assert arena.tables() == arena.before
+    arena.observed = "recorded"
+
+
+@together(
+    "Skipped",
+    "recorded",
+    "an org unit without a type among the caller's own: the other courses load",
+    "a product without its code in `versions/`: the others are spoken to",
+)
+def test_rows_by_which_the_run_finds_its_way(arena: Arena) -> None:
+    def courses(_request: Any, _normal: Any) -> Answer:
+        units: list[dict[str, Any]] = [
+            {"Id": 101, "Type": {"Id": 3, "Code": "CourseOffering"}},
+            {"Id": 102, "Name": "no type"},
+            {"Id": 103, "Type": {"Id": 3, "Name": "course offering"}},
+            {"Id": 6606, "Type": {"Id": 1, "Code": "Organization"}},
+        ]
+        return Answer(body=paged([{"OrgUnit": one} for one in units], None, more=False))
+
+    arena.fault("/orgstructure/$", Answer(403))
+    arena.fault("/myenrollments/$", courses)
+    nameless = {"LatestVersion": "1.0", "SupportedVersions": ["1.0"]}
+    arena.fault("/versions/$", Answer(body=[nameless, *VERSIONS]))
+    report = arena.run("classlist", "versions")
+    skips = {(one["resource"], one["org_unit_id"]) for one in report.skipped}
+    assert skips == {("classlist", 102), ("versions", 0)}
+    before, now = arena.before["classlist"], truth(arena.tenant)["classlist"]
+    kept = [row for row in before if row[0] == 102]
+    assert {*arena.tables()["classlist"]} == {*kept, *(row for row in now if row[0] != 102)}
+    assert arena.query("SELECT product_code FROM versions ORDER BY 1") == [("le",), ("lp",)]
+    assert not report.notes
+    arena.server._faults.clear()
+    arena.fault("/orgstructure/$", Answer(body=paged([], None, more=False)))
+    newer = [{"ProductCode": one, "SupportedVersions": ["3.1", "2.9"]} for one in ("lp", "le")]
+    arena.fault("/versions/$", Answer(body=newer))
+    report = arena.run("classlist", "users")
+    assert "No course offering was found (auto)" in str(report)
+    assert "supports `lp` from version 2.9 on" in str(report)
+    assert {one.path.split("/")[4] for one in arena.server.asked("/users/$")} >= {"2.9"}
     arena.observed = "recorded"
 
 

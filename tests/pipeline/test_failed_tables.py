@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from d2l_brightspace import BrightspaceError, PermissionDenied, ServiceUnavailable, run
 from d2l_brightspace.cli.errors import reports_errors
 from d2l_brightspace.client.errors import RequestContext
-from d2l_brightspace.extract.failures import TableFailure, collect_failures, report_failure
+from d2l_brightspace.extract.findings import TableFailure, collect_findings, report_failure
 from tests import ROOT
 
 # dlt meets pandas half imported if that is left to a thread that reads
@@ -171,9 +171,9 @@ def test_outside_of_a_run_a_failed_table_ends_the_load(pipeline: dlt.Pipeline) -
 
 
 def test_what_comes_after_the_collection_raises_again() -> None:
-    with collect_failures() as failures:
+    with collect_findings() as findings:
         report_failure(TableFailure("users", "users", DOWN))
-    assert [failure.error for failure in failures] == [DOWN]
+    assert [failure.error for failure in findings.failures] == [DOWN]
     with pytest.raises(ServiceUnavailable):
         report_failure(TableFailure("users", "users", DOWN))
 

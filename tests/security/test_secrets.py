@@ -98,18 +98,25 @@ def test_no_query_in_the_log_of_urllib3(arena: Arena, caplog: pytest.LogCaptureF
 @together(
     "Secrets and persons",
     "clear error",
-    "Brightspace's words echo a token, a signature or an e-mail address: masked",
+    "Brightspace's words name a person, a token or an address: only codes are passed on",
     "an error body that is a user record: not quoted",
 )
 def test_what_error_texts_quote(arena: Arena) -> None:
-    told = {
+    words = {
         "title": "Not Authorized",
-        "detail": "canary-bearer of canary-person-1@example.edu lacks a permission",
+        "detail": "canary-bearer of Canary Person, student 20261234, +44 20 7946 0018, 192.0.2.17 "
+        "[ orgUnitId: 6606, securityVariableName: Users.View ]",
         "Users": [arena.tenant.users[0]],
     }
-    arena.fault("/users/$", Answer(403, told))
-    error = arena.fails(PermissionDenied, r"\*\*\* of \*\*\* lacks", "users")
-    assert "Users" not in str(error)
+    arena.fault("/users/$", Answer(403, words))
+    error = arena.fails(PermissionDenied, r"lacks the permission Users\.View", "users")
+    codes = "Not Authorized, orgUnitId: 6606, securityVariableName: Users.View"
+    assert str(error).endswith(f"status 403, Brightspace says: {codes}]")
+    with arena.connection() as connection:
+        skips = connection.execute("SELECT detail FROM skipped_requests").fetchall()
+    assert [one for (one,) in skips if one.endswith(f"Brightspace says: {codes}")] == [
+        one for (one,) in skips
+    ]
     arena.server._faults.clear()
     for body in (arena.tenant.users, arena.tenant.users[0], json.dumps(arena.tenant.users)[:99]):
         arena.fault("/users/$", Answer(403, body), times=1)

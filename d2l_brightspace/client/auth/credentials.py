@@ -14,7 +14,6 @@ import copy
 import ipaddress
 import os
 import threading
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse, SignableRequest
 from d2l_brightspace.client.http.transport import SendsOne, Transport
 from d2l_brightspace.client.limits import Limits
+from d2l_brightspace.client.paths import checked_path
 
 from .grants import RefreshTokenGrant, ServiceUserGrant, TokenAuthenticator
 from .id_key import IdKeyAuthenticator, reported_server_time, without_signature
@@ -389,7 +389,7 @@ def _check_token_store(value: object) -> None:
         raise _setting_error("token_store", "is neither a path nor a TokenStore", example)
     # a relative path names another file for each folder the job is started in, and the token in
     # the wrong one is used up
-    if not Path(value).expanduser().is_absolute():
+    if not checked_path(value, "Setting `credentials.token_store`", example).is_absolute():
         raise _setting_error("token_store", "must be an absolute path", example)
 
 

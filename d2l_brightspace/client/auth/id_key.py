@@ -137,7 +137,7 @@ class IdKeyAuthenticator:
         )
 
 
-_OUT_OF_RANGE = re.compile(r"Timestamp out of range\s*(\d{1,12})", re.IGNORECASE)
+_OUT_OF_RANGE = re.compile(r"Timestamp out of range\s*([0-9]{1,12})(?![0-9])", re.IGNORECASE)
 
 
 def _is_signature(pair: str) -> bool:

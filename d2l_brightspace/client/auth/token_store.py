@@ -18,11 +18,13 @@ import dlt
 import filelock
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.paths import checked_path
 from d2l_brightspace.private_files import why_others_may_change
 
 from .tokens import AUTHORISE_AGAIN, StoredTokens
 
 _LOCK_SECONDS = 150.0
+_EXAMPLE = 'token_store = "/var/lib/my-loader/brightspace-token.json"'
 
 
 @runtime_checkable
@@ -58,7 +60,7 @@ class FileTokenStore:
     def __init__(
         self, path: str | os.PathLike[str], *, lock_seconds: float = _LOCK_SECONDS
     ) -> None:
-        self._given = Path(path).expanduser()
+        self._given = checked_path(path, "The token store", _EXAMPLE)
         self._lock_seconds = lock_seconds
 
     @contextmanager

@@ -99,6 +99,8 @@ def _paged_result_set(body: dict[str, Any], where: RequestContext) -> Page:
         has_more = has_more.lower() == "true"
     if not isinstance(has_more, bool):
         raise ProtocolError("The page has no PagingInfo.HasMoreItems, so its end is unknown", where)
+    if body.get("Next") and not has_more:
+        raise ProtocolError("PagingInfo says that the list ends here, Next that it goes on", where)
     bookmark = cast("dict[str, Any]", paging).get("Bookmark")
     return Page(
         _rows(body.get("Items"), "Items", where),
@@ -112,6 +114,9 @@ def _object_list_page(body: dict[str, Any], where: RequestContext) -> Page:
     next_url = body.get("Next")
     if next_url is not None and not isinstance(next_url, str):
         raise ProtocolError("Next is no link", where)
+    if str(body.get("HasMoreItems") or False).lower() != "false":
+        # the end of the other envelope: where the list goes on is not said in a known way
+        raise ProtocolError("Objects come with HasMoreItems in place of Next", where)
     return Page(
         _rows(body["Objects"], "Objects", where),
         "object_list",

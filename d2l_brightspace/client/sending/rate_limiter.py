@@ -14,6 +14,7 @@ full refills as fast as an empty one.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -250,6 +251,7 @@ _FORGETTING = 0.99
 
 def _number(text: str | None) -> float | None:
     try:
-        return None if text is None else max(float(text), 0.0)
+        number = math.nan if text is None else float(text)
     except ValueError:
         return None
+    return max(number, 0.0) if math.isfinite(number) else None

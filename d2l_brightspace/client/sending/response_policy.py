@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from d2l_brightspace.client.auth.id_key import reported_server_time
 from d2l_brightspace.client.errors import (
@@ -25,8 +24,10 @@ from d2l_brightspace.client.errors import (
     RequestContext,
     ServiceUnavailable,
 )
-from d2l_brightspace.client.http.messages import HttpResponse, SignableRequest
+from d2l_brightspace.client.http.messages import HttpResponse
 from d2l_brightspace.client.json_codec import decode
+
+from .refusal_codes import refusal_codes
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def classify(  # noqa: PLR0911  # a table of status codes
     status = response.status_code
     if 200 <= status < 300:
         return _classify_success(response, where, parse)
-    where = replace(where, status=status, detail=_detail(response))
+    where = replace(where, status=status, detail=refusal_codes(response))
     if status == 429:
         return Wait(_seconds_to_wait(response))
     if status == 401:
@@ -157,7 +158,8 @@ def _classify_success(
             "host that is no Brightspace"
         )
     elif content_type and "json" not in content_type:
-        problem = f"The answer is {content_type.split(';')[0]}, not JSON"
+        kind = _CONTENT_TYPE.match(content_type)
+        problem = f"The answer is {kind[0] if kind else 'of an unreadable content type'}, not JSON"
     if problem is not None:
         return Fail(ProtocolError(problem, replace(where, status=response.status_code)))
     try:
@@ -228,48 +230,8 @@ def _seconds(value: str | None) -> float | None:
         return None
 
 
-def _detail(response: HttpResponse) -> str | None:
-    """Brightspace's own words on an error, with nothing secret or personal in them."""
-    if response.status_code < 400:
-        return None
-    words = " ".join(_words(response)).strip()
-    for secret in _secrets_sent(response.request):
-        words = words.replace(secret, "***")
-    return _EMAIL.sub("***", words)[:_DETAIL_CHARACTERS] or None
-
-
-def _words(response: HttpResponse) -> Iterable[str]:
-    text = response.text[:_READ_CHARACTERS].strip()
-    try:
-        block = decode(text.encode())
-    except (ValueError, RecursionError):
-        # what claims to be JSON and is none may be a piece of anybody's record
-        plain = "json" not in response.headers.get("Content-Type", "").lower()
-        return [" ".join(text.split())] if plain and not text.startswith("<") else []
-    if not isinstance(block, dict):
-        return []
-    errors = block.get("Errors")
-    if isinstance(errors, list):
-        return [str(error.get("Message") or "") for error in errors if isinstance(error, dict)]
-    title, detail = block.get("title"), block.get("detail")
-    return [f"{title}:" if title and detail else str(title or ""), str(detail or "")]
-
-
-def _secrets_sent(request: SignableRequest | None) -> list[str]:
-    if request is None:
-        return []
-    header = str(request.headers.get("Authorization", ""))
-    signed = [
-        value
-        for name, value in parse_qsl(urlsplit(request.url or "").query)
-        if name.startswith("x_")
-    ]
-    return [secret for secret in (header.partition(" ")[2], *signed) if secret]
-
-
 _MARKUP = re.compile(rb"\s*<")
+_CONTENT_TYPE = re.compile(r"[\w.+-]{1,40}/[\w.+-]{1,60}", re.ASCII)
 _INVALID_TOKEN = re.compile(r"^\W*(invalid token|token expired)", re.IGNORECASE)
 _SECURITY_VARIABLE = re.compile(r"securityVariableName:\s*([\w.]+)")
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _READ_CHARACTERS = 10_000
-_DETAIL_CHARACTERS = 300

@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from d2l_brightspace.sandbox import blocks
 from d2l_brightspace.sandbox.callbacks import end_in_time
 from d2l_brightspace.sandbox.jobs import Job, Kind, LogLine
+from d2l_brightspace.sandbox.loopback import is_local
 from d2l_brightspace.sandbox.paging import by_id, paged_result_set
 from d2l_brightspace.sandbox.problems import invalid_parameters, not_found, plain
 from d2l_brightspace.sandbox.routing import Call, Route
@@ -27,8 +28,9 @@ def _start_import(call: Call) -> object:
     size = file.size or 0
     if size > _MOST_BYTES:
         raise plain(413)  # which status D2L gives is not published
+    callback_url = _callback_url(call.query.text("callbackUrl"))
     job = call.world.jobs.add_import(
-        course.unit_id, file.filename or "", file.file, size, call.query.text("callbackUrl")
+        course.unit_id, file.filename or "", file.file, size, callback_url
     )
     end_in_time(call.world, job)
     return {"JobToken": job.token}
@@ -51,9 +53,20 @@ def _start_copy(call: Call) -> object:
     if source is None:
         raise not_found(f"There is no org unit {ask['SourceOrgUnitId']}")
     fails = source.unit_id in call.world.forbidden
-    job = call.world.jobs.add_copy(course.unit_id, ask["CallbackUrl"], fails=fails)
+    callback_url = _callback_url(ask["CallbackUrl"])
+    job = call.world.jobs.add_copy(course.unit_id, callback_url, fails=fails)
     end_in_time(call.world, job)
     return {"JobToken": job.token}
+
+
+def _callback_url(url: object) -> str | None:
+    if not url:
+        return None
+    if not isinstance(url, str) or not is_local(url):
+        raise invalid_parameters(
+            "The sandbox calls back to loopback addresses only, such as http://127.0.0.1:8080/"
+        )
+    return url
 
 
 def _block(body: bytes) -> dict[str, Any]:

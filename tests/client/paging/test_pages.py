@@ -137,6 +137,10 @@ def test_the_body_decides_among_the_lists(body: Any, expected: Envelope, is_take
         {"Next": None, "Objects": ROW},
         {"Next": None, "Objects": [ROW, 7]},
         {"Next": None, "objects": [ROW]},
+        {"Objects": [ROW], "HasMoreItems": True, "Bookmark": "145"},
+        {"Objects": [ROW], "HasMoreItems": "true", "Next": None},
+        {"Objects": [ROW], "HasMoreItems": True, "Next": "?bookmark=145"},
+        {"PagingInfo": {"HasMoreItems": False}, "Items": [ROW], "Next": "?bookmark=145"},
         {"Errors": [{"Message": CANARY}]},
         {},
         None,
@@ -152,6 +156,11 @@ def test_a_broken_page_is_an_error_and_never_an_empty_page(body: Any, expected: 
         read_page(body, expected, WHERE)
     assert CANARY not in str(caught.value)
     assert "lp/(version)/users/, org unit 6606, status 200" in str(caught.value)
+
+
+def test_no_more_items_beside_objects_is_an_end() -> None:
+    page = read_page({"Objects": [ROW], "HasMoreItems": False, "Next": None}, "object_list", WHERE)
+    assert not page.has_more
 
 
 def test_rows_that_are_no_blocks_are_counted() -> None:

@@ -156,7 +156,7 @@ def test_a_refused_token_is_renewed() -> None:
     result = outcome(401, PROBLEMS["invalid_token"])
     assert isinstance(result, RenewCredential)
     assert type(result.error) is AuthenticationError
-    assert detail_of(result) == "Invalid Token: Token expired"
+    assert detail_of(result) == "Invalid Token, Token expired"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,8 @@ def test_a_missing_permission_is_named() -> None:
     assert "lacks the permission Quizzing.GradeAttempts" in error.message
     assert error.context is not None
     assert error.context.status == 403
-    assert error.context.detail == f"Not Authorized: {PROBLEMS['permission']['detail']}"
+    codes = "Not Authorized, orgUnitId: 100, securityVariableName: Quizzing.GradeAttempts"
+    assert error.context.detail == codes
     assert isinstance(error, PermissionDenied)
     assert not error.is_about_scope
 
@@ -220,7 +221,7 @@ def test_other_refusals(status: int) -> None:
 
 
 def test_the_old_error_block() -> None:
-    assert detail_of(outcome(400, PROBLEMS["errors"])) == "Invalid Parameters bookmark"
+    assert detail_of(outcome(400, PROBLEMS["errors"])) == "Invalid Parameters"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
@@ -280,49 +281,13 @@ def test_a_revoked_key_is_no_quota() -> None:
     failed(outcome(403, b"Invalid token", {"Retry-After": "60"}), AuthenticationError)
 
 
-# --- Brightspace's own words --------------------------------------------------------------------
-
-
-def test_words_of_plain_text() -> None:
-    assert detail_of(outcome(404, b"  The org unit\r\n  is closed. ")) == "The org unit is closed."
-
-
-@pytest.mark.parametrize("errors", [[], [{}], [{"Message": None}]], ids=json.dumps)
-def test_errors_without_words(errors: list[Any]) -> None:
-    assert detail_of(outcome(404, {"Errors": errors})) is None
+# --- of Brightspace's own words, only codes ------------------------------------------------------
 
 
 def test_words_of_a_successful_answer_are_none() -> None:
     assert detail_of(outcome(200, b"{", JSON)) is None
 
 
-def test_words_are_cut() -> None:
-    detail = detail_of(outcome(404, b"word " * 10_000))
-    assert detail is not None
-    assert len(detail) <= 300
-
-
-@pytest.mark.parametrize("body", [HTML, b"[1]", b'"canary-0451"', b"7"])
-def test_what_is_no_message_is_not_quoted(body: bytes) -> None:
-    assert detail_of(outcome(404, body)) is None
-
-
-def test_addresses_are_not_quoted() -> None:
-    detail = detail_of(outcome(400, {"title": "No user ada.byron+x@example.edu here"}))
-    assert detail == "No user *** here"
-
-
-@pytest.mark.parametrize(
-    "request_sent",
-    [
-        requests.Request("GET", "https://h.edu/", headers={"Authorization": f"Bearer {CANARY}"}),
-        requests.Request("GET", "https://h.edu/", params={"x_c": CANARY, "x_t": "1700000000"}),
-    ],
-    ids=["bearer", "ID-Key"],
-)
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
-def test_what_was_sent_to_authenticate_is_not_quoted(
-    status: int, request_sent: requests.Request
-) -> None:
-    body = {"title": "No", "detail": f"cannot take {CANARY}"}
-    assert detail_of(outcome(status, body, request=request_sent)) == "No: cannot take ***"
+def test_a_content_type_that_is_none_is_not_quoted() -> None:
+    error = failed(outcome(200, b"7", {"Content-Type": f"\x1b]0;{CANARY}"}), ProtocolError)
+    assert "of an unreadable content type" in error.message
