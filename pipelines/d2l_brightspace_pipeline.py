@@ -77,16 +77,14 @@ def load(
 ) -> RunReport:
     """Load Brightspace once; the arguments are those of the command line."""
     # here, so that --help does not wait for dlt
-    import dlt
+    from d2l_brightspace import d2l_brightspace_source, run
+    from d2l_brightspace.pipeline.command_pipeline import command_pipeline
 
-    from d2l_brightspace import d2l_brightspace_source, progress_display, run
-
-    pipeline = dlt.pipeline(
+    pipeline = command_pipeline(
         "d2l_brightspace_pipeline",
         destination=destination,
         dataset_name="d2l_brightspace_data",
         refresh="drop_sources" if full_refresh else None,
-        progress=progress_display(),
     )
     wanted: dict[str, Any] = {
         "tables": tables or None,

@@ -164,13 +164,10 @@ def load(destination: str, *, strict: bool = False, **settings: object) -> RunRe
         settings: Arguments of `brightspace_data_sets_source`; what is None is left to the
             configuration.
     """
-    import dlt
-
     from d2l_brightspace.data_sets.source import brightspace_data_sets_source
-    from d2l_brightspace.pipeline.run import progress_display, run
+    from d2l_brightspace.pipeline.command_pipeline import command_pipeline
+    from d2l_brightspace.pipeline.run import run
 
     given = {name: value for name, value in settings.items() if value is not None}
-    pipeline = dlt.pipeline(
-        PIPELINE, destination=destination, dataset_name=DATASET, progress=progress_display()
-    )
+    pipeline = command_pipeline(PIPELINE, destination=destination, dataset_name=DATASET)
     return run(pipeline, brightspace_data_sets_source(**given), strict=strict)  # type: ignore[arg-type]

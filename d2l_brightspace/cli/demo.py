@@ -11,8 +11,9 @@ import dlt
 
 from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.pipeline.command_pipeline import command_pipeline
 from d2l_brightspace.pipeline.report import RunReport
-from d2l_brightspace.pipeline.run import progress_display, run
+from d2l_brightspace.pipeline.run import run
 from d2l_brightspace.source import d2l_brightspace_source
 
 
@@ -51,11 +52,10 @@ def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
         credentials = RefreshTokenAuth(
             **sandbox.credentials["refresh_token"], token_store=f"{folder}/refresh_token.json"
         )
-        pipeline = dlt.pipeline(
+        pipeline = command_pipeline(
             "d2l_brightspace_demo",
             destination=dlt.destinations.duckdb(database),
             dataset_name="d2l_brightspace_data",
-            progress=progress_display(),
         )
         report = run(pipeline, d2l_brightspace_source(sandbox.url, credentials))
         click.echo(f"{len(sandbox.requests)} requests")

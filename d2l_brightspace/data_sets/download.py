@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.session import BrightspaceSession
+from d2l_brightspace.private_files import is_private_folder
 
 from .planning import Extract
 
@@ -99,19 +100,22 @@ class Scratch:
 def _new_folder(parent: str | None) -> tuple[Path, FileLock]:
     """Make a folder, and remove those of runs that were killed.
 
-    A run holds the lock in its folder for as long as it lives.
+    A run holds the lock in its folder for as long as it lives. In a folder that all users share,
+    names say nothing: what another user made, or a link, is not touched.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))  # for this user only
     except OSError as error:
         raise ConfigurationError(
             f"No folder can be made in {parent or tempfile.gettempdir()} ({error.strerror}); set "
             '`files.temp_folder` to one that is there, such as temp_folder = "/scratch"'
         ) from None
-    mine = FileLock(folder / _LOCK)
+    mine = FileLock(folder / _LOCK, mode=0o600)
     mine.acquire()
     for other in folder.parent.glob(f"{_PREFIX}*"):
         try:
+            if not is_private_folder(other) or (other / _LOCK).is_symlink():
+                continue
             # another run may have made it and not locked it yet
             if time.time() - other.stat().st_mtime < _SETTLED_SECONDS:
                 continue

@@ -14,6 +14,8 @@ from dlt.destinations import duckdb as duckdb_destination
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
+from . import duckdb_files, staging
+
 
 def capabilities(pipeline: dlt.Pipeline) -> DestinationCapabilitiesContext:
     """What the destination of a pipeline can do, by its type and settings; nothing is opened."""
@@ -46,7 +48,8 @@ def private_destination(pipeline: dlt.Pipeline, **values: Any) -> Iterator[None]
     replacement.config_params = dict(original.config_params)
     replacement.caps_params = {**original.caps_params, **values}
     _find_out_once(replacement)
-    _save_memory(replacement)
+    _adapt_duckdb(replacement)
+    staging.empty_after_load(replacement)
     pipeline.destination = replacement
     try:
         yield
@@ -69,12 +72,12 @@ def _find_out_once(destination: Any) -> None:
     destination.capabilities = capabilities
 
 
-def _save_memory(destination: Any) -> None:
-    """Let DuckDB insert rows in whatever order its threads read them, and write them soon.
+def _adapt_duckdb(destination: Any) -> None:
+    """Let DuckDB insert rows in whatever order its threads read them, write them soon, keep them.
 
-    Of a million rows it would hold 240 MB more. Relies on credentials being resolved anew for each
-    client, and on dlt setting `global_config` after it has connected; a connection that the user
-    opened is left as it is.
+    Of a million rows it would hold 240 MB more; and its files would be there for everybody. Relies
+    on credentials being resolved anew for each client, and on dlt setting `global_config` after it
+    has connected; a connection that the user opened is left as it is.
     """
     ask = destination.configuration
 
@@ -83,6 +86,8 @@ def _save_memory(destination: Any) -> None:
         credentials = getattr(config, "credentials", None)
         if isinstance(credentials, DuckDbCredentials) and not credentials.external_conn():
             credentials.global_config = {**_sparing(), **(credentials.global_config or {})}
+            writes = not getattr(destination, "only_reads", False)
+            duckdb_files.keep_private(credentials, writes=writes)
         return config
 
     destination.configuration = configuration
@@ -95,6 +100,17 @@ def _sparing() -> dict[str, Any]:
     if tuple(map(int, duckdb.__version__.split(".")[:2])) >= (1, 5):
         settings["write_buffer_row_group_count"] = 1
     return settings
+
+
+@contextmanager
+def only_reads(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Do nothing for a while to prepare the destination for rows; inside `private_destination`."""
+    destination: Any = pipeline.destination
+    destination.only_reads = True
+    try:
+        yield
+    finally:
+        del destination.only_reads
 
 
 @contextmanager

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 import dlt
 import pyarrow.parquet as pq
 from dlt.common.schema.utils import has_table_seen_data
+from dlt.common.storages import NormalizeStorage
 
 
 def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[str]:
@@ -82,3 +86,45 @@ def change_normalized_schema(
     schema = packages.load_schema(load_id)
     if change(schema):
         packages.save_schema(load_id, schema)
+
+
+def tables_of_ended(pipeline: dlt.Pipeline, besides: Collection[str]) -> dict[str, set[str]]:
+    """The tables of packages whose load ended, well or not, and that are still on disk.
+
+    Relies on dlt moving such packages to its folder `loaded`, with their jobs.
+
+    Args:
+        pipeline: Whose packages.
+        besides: Ids of loads that are not asked for.
+
+    Returns:
+        Names of tables by the name of their schema.
+    """
+    ended = pipeline._get_load_storage().loaded_packages
+    found: dict[str, set[str]] = {}
+    for load_id in set(ended.list_packages()) - set(besides):
+        with contextlib.suppress(OSError):  # of one whose deletion was interrupted
+            schema = ended.schema_name(load_id)
+            jobs = ended.get_load_package_jobs(load_id).values()
+            found.setdefault(schema, set()).update(job.table_name for each in jobs for job in each)
+    return found
+
+
+def delete_ended(pipeline: dlt.Pipeline) -> None:
+    """Delete packages whose load ended, well or not; those that wait for their load stay."""
+    ended = pipeline._get_load_storage().loaded_packages.storage
+    for load_id in ended.list_folder_dirs("."):
+        shutil.rmtree(ended.make_full_path(load_id), ignore_errors=True)
+
+
+def delete_interrupted_extractions(pipeline: dlt.Pipeline) -> None:
+    """Delete what extractions wrote that failed or were killed; nothing ever reads it.
+
+    Relies on each extraction writing into a folder of its own in the folder of the normalize
+    storage, and on a finished one being moved from there to `extracted`. No other extraction of the
+    pipeline may be under way.
+    """
+    storage = Path(pipeline._get_normalize_storage().storage.storage_path)
+    for folder in storage.iterdir() if storage.exists() else ():
+        if folder.is_dir() and folder.name != NormalizeStorage.EXTRACTED_FOLDER:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,8 @@ from filelock import FileLock, Timeout
 
 from d2l_brightspace.client.errors import BrightspaceError
 
+from .working_folder import unwritable
+
 
 class RunInProgress(BrightspaceError):
     """Another run works in the same folder: wait for its end."""
@@ -22,12 +24,13 @@ def lock_working_folder(pipeline: dlt.Pipeline) -> Iterator[None]:
 
     Raises:
         RunInProgress: If one is in it; nothing waits.
+        ConfigurationError: If the folder above it cannot be written.
     """
     # beside the working folder, which dlt may wipe
     path = Path(pipeline.pipelines_dir) / f"{pipeline.pipeline_name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(path, mode=0o600)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise RunInProgress(
@@ -35,6 +38,8 @@ def lock_working_folder(pipeline: dlt.Pipeline) -> Iterator[None]:
             f"{pipeline.pipelines_dir}. Start this one when it has ended, or give it a "
             "pipelines_dir of its own."
         ) from None
+    except OSError as error:
+        raise unwritable(path.parent, error) from None
     try:
         yield
     finally:

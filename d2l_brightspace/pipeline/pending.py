@@ -13,6 +13,7 @@ from typing import Any, cast
 import dlt
 
 from d2l_brightspace.dlt_compat import messages, packages
+from d2l_brightspace.dlt_compat.destinations import only_reads
 
 from .failed_tables import FailedTables
 
@@ -37,7 +38,8 @@ def finish_pending(pipeline: dlt.Pipeline) -> list[str]:
     """
     FailedTables(pipeline).discard()
     if not pipeline.has_pending_data:
-        pipeline.sync_destination()
+        with only_reads(pipeline):
+            pipeline.sync_destination()
         return []
     logger.warning("Finishing what an earlier run left pending")
     if not _let_merges_drop_duplicates(pipeline):

@@ -21,10 +21,12 @@ from d2l_brightspace.settings import resolve
 from .destinations import check_destination, merge_in_transactions
 from .errors import plain_errors
 from .failed_tables import FailedTables
+from .leftovers import delete_ended_packages, no_interrupted_extraction
 from .lock import lock_working_folder
 from .pending import finish_pending
 from .report import RunReport, failure_of, report_on
 from .surroundings import older_objects_uncollected, quiet_log
+from .working_folder import check_folders, make_private
 
 _FEW_ROWS = 20_000
 """Loads of fewer rows keep the destination open."""
@@ -39,8 +41,9 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
     A table that cannot be read does not keep the others from being loaded: it holds what it held
     before, and the error is raised when the others are there, with the report as its `report`.
 
-    Nothing of this outlasts the run: loggers, working folder, environment and destination are left
-    as they were.
+    Nothing of this outlasts the run: loggers, current folder, environment and destination are left
+    as they were. No rows do, except in the tables: the working folder is for its owner only, and
+    finished packages and what is in the staging dataset are deleted.
 
     Args:
         pipeline: Where to load to; its `refresh` setting is honoured.
@@ -48,14 +51,17 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
         strict: Whether something skipped makes the exit code 1.
 
     Raises:
-        ConfigurationError: If the destination cannot replace rows.
+        ConfigurationError: If the destination cannot replace rows, or the working folder cannot be
+            written.
         BrightspaceError: If something could not be read; without a report, the tables hold what
             they held before.
         RunInProgress: If another run uses the working folder.
         DestinationInUse: If another process has the DuckDB file open.
         DestinationRefused: If the destination does not take the rows of a table.
     """
+    check_folders(pipeline)
     with lock_working_folder(pipeline), plain_errors(), _surroundings(source):
+        make_private(pipeline)
         check_destination(pipeline, source)
         with merge_in_transactions(pipeline):
             report = _load(pipeline, source, strict=strict)
@@ -77,6 +83,7 @@ def _surroundings(source: DltSource) -> Iterator[None]:
 
 def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunReport:
     notes = finish_pending(pipeline)
+    make_private(pipeline)  # dlt makes it anew where the dataset is gone
     findings = _extract(pipeline, source)
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()
@@ -84,6 +91,7 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunRepo
     # closing is what makes DuckDB write a large load into its file, and let go of the memory
     with kept_open(pipeline) if rows < _FEW_ROWS else nullcontext():
         info = pipeline.load()
+        delete_ended_packages(pipeline, info.loads_ids)
         return report_on(
             pipeline, info.loads_ids, [*notes, *findings.notes], findings.failures, strict=strict
         )
@@ -92,7 +100,7 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunRepo
 def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Findings:
     in_flight = resolve(Limits()).requests_in_flight
     failed = FailedTables(pipeline)
-    with collect_findings(failed.note) as findings:
+    with no_interrupted_extraction(pipeline), collect_findings(failed.note) as findings:
         pipeline.extract(
             source,
             workers=in_flight,

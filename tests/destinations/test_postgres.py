@@ -89,6 +89,19 @@ def reading(pipeline: dlt.Pipeline, sql: str) -> Iterator[Any]:
         yield client.execute_sql(sql)
 
 
+def staged_rows(pipeline: dlt.Pipeline) -> dict[str, int]:
+    tables = (
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = "
+        "'brightspace_staging' AND table_name NOT LIKE '\\_dlt%%' ESCAPE '\\'"
+    )
+    with pipeline.sql_client() as client:
+        names = [name for (name,) in client.execute_sql(tables) or ()]
+        counts = [
+            client.execute_sql(f"SELECT COUNT(*) FROM brightspace_staging.{n}") for n in names
+        ]
+    return {name: count[0][0] for name, count in zip(names, counts, strict=True) if count}
+
+
 def test_postgres_holds_the_same_as_duckdb_after_each_of_two_loads(
     pipelines: list[dlt.Pipeline], sandbox: Sandbox
 ) -> None:
@@ -112,6 +125,10 @@ def test_postgres_holds_the_same_as_duckdb_after_each_of_two_loads(
     second, expected = map(contents, pipelines)
     assert second == expected
     assert second["classlist"].total() < first["classlist"].total()
+    for pipeline in pipelines:
+        staged = staged_rows(pipeline)
+        assert set(staged) > {"users", "classlist"}
+        assert set(staged.values()) == {0}, pipeline.pipeline_name
 
 
 def test_arrays_are_json_in_the_database(pipelines: list[dlt.Pipeline], sandbox: Sandbox) -> None:

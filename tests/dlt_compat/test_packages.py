@@ -107,3 +107,40 @@ def test_the_schema_of_a_normalized_package_is_what_the_load_goes_by(
     with pipeline.sql_client() as client:
         rows = client.execute_sql("SELECT id FROM users ORDER BY id")
     assert rows == ([(2,)] if changes else [(1,), (2,)]), RELIED_ON + "a package has its own schema"
+
+
+def test_packages_whose_load_ended_can_be_found_and_deleted(pipeline: dlt.Pipeline) -> None:
+    info = pipeline.run(made_up(resource("users", [{"id": 1}])))
+    pipeline.extract(made_up(resource("users", [{"id": 2}])))
+    pipeline.normalize()
+    loaded = Path(pipeline.working_dir) / "load" / "loaded"
+    files = [path.name.partition(".")[0] for path in loaded.glob("*/completed_jobs/*")]
+    assert "users" in files, RELIED_ON + "packages go to `loaded`, with their jobs"
+    found = packages.tables_of_ended(pipeline, besides=[])
+    assert "users" in found["made_up"]
+    assert packages.tables_of_ended(pipeline, besides=info.loads_ids) == {}
+
+    (next(loaded.iterdir()) / "schema.json").unlink()  # a deletion that was interrupted
+    assert packages.tables_of_ended(pipeline, besides=[]) == {}
+    packages.delete_ended(pipeline)
+    assert list(loaded.iterdir()) == []
+    assert pipeline.list_normalized_load_packages() != [], "a package that waits is not deleted"
+    pipeline.load()
+    with pipeline.sql_client() as client:
+        assert client.execute_sql("SELECT id FROM users ORDER BY id") == [(1,), (2,)]
+
+
+def test_an_extraction_that_failed_can_be_deleted(pipeline: dlt.Pipeline) -> None:
+    def broken() -> Any:
+        yield {"id": 1}
+        raise LookupError
+
+    pipeline.extract(made_up(resource("courses", [{"id": 1}])))
+    with pytest.raises(Exception, match="users"):
+        pipeline.extract(made_up(dlt.resource(broken, name="users")))
+    folder = Path(pipeline.working_dir) / "normalize"
+    left = [path for path in folder.iterdir() if path.is_dir() and path.name != "extracted"]
+    assert len(left) == 1, RELIED_ON + "each extraction has a folder of its own"
+    packages.delete_interrupted_extractions(pipeline)
+    assert not left[0].exists()
+    assert extracted_files(pipeline) != []

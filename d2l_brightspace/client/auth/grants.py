@@ -19,7 +19,7 @@ from d2l_brightspace.client.http.messages import SignableRequest
 from .signing_key import signing_key
 from .token_endpoint import TokenEndpoint, error_context
 from .token_store import TokenStore, default_store, fingerprint
-from .tokens import AUTHORISE_AGAIN, AccessToken, StoredTokens
+from .tokens import AUTHORISE_AGAIN, AccessToken, StoredTokens, is_sendable
 
 # D2L recommends less than 60 s and refuses more than 5 minutes
 _ASSERTION_SECONDS = 55
@@ -123,7 +123,9 @@ class RefreshTokenGrant:
             stored = self._store.load()
             current = self._current(stored)
             access = current.access_token
-            if access and access.value != refused and access.is_fresh(self._clock()):
+            # a user's own store gives what it likes
+            sendable = access is not None and is_sendable(access.value)
+            if access and sendable and access.value != refused and access.is_fresh(self._clock()):
                 return access
             # a store that takes no write is found out now, while the refresh token still works
             self._store.save(stored or current)

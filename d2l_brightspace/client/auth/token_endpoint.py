@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,14 @@ from d2l_brightspace.client.http.transport import OversizedBody, SendsOne, Trans
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.sending.retry_budget import RetryBudget
 
-from .tokens import AUTHORISE_AGAIN, AccessToken, is_text, json_object, positive_seconds
+from .tokens import (
+    AUTHORISE_AGAIN,
+    AccessToken,
+    is_sendable,
+    is_text,
+    json_object,
+    positive_seconds,
+)
 
 TOKEN_URL = "https://auth.brightspace.com/core/connect/token"  # noqa: S105
 """D2L's token endpoint, the same for every Brightspace site."""
@@ -39,7 +45,7 @@ class TokenAnswer:
     def access_token(self) -> AccessToken | None:
         """The access token; None if there is none that could be sent in a header."""
         value = self.fields.get("access_token")
-        if not (is_text(value) and re.fullmatch("[!-~]+", value)):
+        if not is_sendable(value):
             return None
         lifetime = positive_seconds(self.fields.get("expires_in"))
         return AccessToken(value, self.sent_at, self.sent_at + lifetime if lifetime else None)

@@ -19,6 +19,7 @@ import filelock
 
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.paths import checked_path
+from d2l_brightspace.private_files import why_others_may_change
 
 from .tokens import AUTHORISE_AGAIN, StoredTokens
 
@@ -47,15 +48,19 @@ class TokenStore(Protocol):
 class FileTokenStore:
     """Keeps the tokens in one file that only its owner may read.
 
+    A store that others could write to is refused: who gives a loader its tokens decides whose
+    Brightspace it reads as whom.
+
     Args:
-        path: The file; a `.lock` file is put beside it. Its folder is made if there is none.
+        path: The file, or a link to it, which stays one; a `.lock` file is put beside the file.
+            Its folder is made if there is none.
         lock_seconds: How long to wait for another process.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], *, lock_seconds: float = _LOCK_SECONDS
     ) -> None:
-        self._path = checked_path(path, "The token store", _EXAMPLE)
+        self._given = checked_path(path, "The token store", _EXAMPLE)
         self._lock_seconds = lock_seconds
 
     @contextmanager
@@ -63,11 +68,13 @@ class FileTokenStore:
         """Lock the store.
 
         Raises:
-            ConfigurationError: If the folder cannot be used, or another process keeps the lock.
+            ConfigurationError: If the folder cannot be used, others may write to it, or another
+                process keeps the lock.
         """
         lock = filelock.FileLock(f"{self._path}.lock", self._lock_seconds, mode=0o600)
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._check_owner()
             lock.acquire()
         except filelock.Timeout:
             raise ConfigurationError(
@@ -80,6 +87,23 @@ class FileTokenStore:
             yield
         finally:
             lock.release()
+
+    @property
+    def _path(self) -> Path:
+        """The file itself, where a link leads to it."""
+        return Path(os.path.realpath(self._given))
+
+    def _check_owner(self) -> None:
+        folders = dict.fromkeys([Path(os.path.realpath(self._given.parent)), self._path.parent])
+        for path in (*folders, self._given, self._path):
+            if why := why_others_may_change(path):
+                mode = "700" if path in folders else "600"
+                raise ConfigurationError(
+                    f"The token store {self._given} is not safe: {path} {why}, who could exchange "
+                    f'the tokens. Make it your own (chown "$USER" {path}; chmod {mode} {path}), or '
+                    "set `credentials.token_store` to a file in a folder that only this user may "
+                    'write, such as token_store = "/var/lib/my-loader/brightspace-token.json".'
+                )
 
     def load(self) -> StoredTokens | None:
         """Read the file.
@@ -132,14 +156,21 @@ class FileTokenStore:
 
 
 def default_store(token_url: str, client_id: str, refresh_token: str) -> FileTokenStore:
-    """The file store in dlt's global folder, one file for each chain of refresh tokens.
+    """The file store in dlt's data folder, one file for each chain of refresh tokens.
 
     The configured token is part of the name, so that two people's consent to one app, or two
     tenants, do not overwrite each other.
+
+    dlt's global folder does not follow `DLT_DATA_DIR`, which is the folder that outlives a
+    container. A store that is in the global folder already is kept there: a copy of its token
+    would be used up by whoever reads the other one.
     """
     name = fingerprint(f"{token_url}\n{client_id}\n{refresh_token}")[:16]
-    folder = Path(dlt.current.run_context().global_dir, "d2l_brightspace", "refresh_tokens")
-    return FileTokenStore(folder / f"{name}.json")
+    global_dir = dlt.current.run_context().global_dir
+    folders = (os.environ.get("DLT_DATA_DIR") or global_dir, global_dir)
+    files = [Path(one, "d2l_brightspace", "refresh_tokens", f"{name}.json") for one in folders]
+    # os.path's does not raise where a folder may not be looked into
+    return FileTokenStore(next((file for file in files if os.path.exists(file)), files[0]))  # noqa: PTH110
 
 
 def fingerprint(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -65,7 +66,8 @@ class StoredTokens:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: If the text is something else; the message does not quote it.
+            ValueError: If the text is something else, or its access token cannot be sent; the
+                message does not quote it.
         """
         document = json_object(text) or {}
         refresh_token, configured = document.get("refresh_token"), document.get("configured")
@@ -98,6 +100,15 @@ def is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())
 
 
+def is_sendable(value: object) -> TypeGuard[str]:
+    """Whether it is a text that a header can carry.
+
+    http.client refuses line breaks with an error that quotes the whole header. A bearer token is of
+    visible ASCII characters (RFC 6750, 2.1).
+    """
+    return isinstance(value, str) and re.fullmatch("[!-~]+", value) is not None
+
+
 def positive_seconds(value: object) -> float | None:
     """A positive, finite number, also where it arrives as a string; else None."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -115,7 +126,7 @@ def _is_access_token(value: object) -> bool:
         return False
     ends = value["expires_at"]
     return (
-        is_text(value["value"])
+        is_sendable(value["value"])
         and _is_number(value["sent_at"])
         and (ends is None or _is_number(ends))
     )

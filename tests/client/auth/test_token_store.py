@@ -140,6 +140,7 @@ def test_default_store_is_in_dlts_global_folder_and_differs_by_login(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLT_DATA_DIR")
     import dlt
 
     context = dlt.current.run_context()

@@ -1,0 +1,103 @@
+"""The working folder of a pipeline: one that can be written, and that only its owner reads."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+import dlt
+
+from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.dlt_compat import folders
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLE = "Set DLT_DATA_DIR to a folder that this user may write, such as /var/lib/my-loader"
+
+
+def check_default_folders() -> None:
+    """Refuse to make a pipeline in dlt's default folders where these cannot be written.
+
+    Raises:
+        ConfigurationError: If they cannot.
+    """
+    try:
+        folder = folders.default_pipelines_dir()
+        if not folders.is_stand_in(folder):
+            _try_to_write(folder)
+    except OSError as error:
+        raise unwritable(error.filename or "of dlt", error) from None
+    if folders.is_stand_in(folder):
+        raise _stand_in(folder)
+
+
+def check_folders(pipeline: dlt.Pipeline) -> None:
+    """Refuse a pipeline whose folders dlt has put somewhere else, unasked.
+
+    Where its own folder cannot be written dlt takes one in the folder for temporary files. What an
+    earlier run left pending is not found there, and a database file below it is not the one that
+    everybody reads.
+
+    Raises:
+        ConfigurationError: If it has.
+    """
+    for folder in (Path(pipeline.pipelines_dir), folders.database_file(pipeline)):
+        if folder is not None and folders.is_stand_in(folder):
+            raise _stand_in(folder)
+
+
+def make_private(pipeline: dlt.Pipeline) -> None:
+    """Let nobody but its owner into the working folder, which holds rows while a run lasts.
+
+    The folder and not its files: it costs one call, needs no umask, which all threads of the
+    process would share, and holds for whatever dlt will write there.
+
+    Raises:
+        ConfigurationError: If nothing can be written into it.
+    """
+    folder = Path(pipeline.working_dir)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            _close(folder)
+        _try_to_write(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+def _close(folder: Path) -> None:
+    try:
+        folder.chmod(0o700)
+    except PermissionError:
+        logger.warning(
+            "The working folder %s belongs to another user, so others may read what lies there "
+            "while a run lasts. Give this user a pipelines_dir of its own.",
+            folder,
+        )
+
+
+def _try_to_write(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def unwritable(folder: str | os.PathLike[str], error: OSError) -> ConfigurationError:
+    """The error that says that a folder cannot be written."""
+    reason = error.strerror or type(error).__name__
+    return ConfigurationError(
+        f"The working folder {os.fspath(folder)} cannot be written ({reason}), so nothing was "
+        f"requested. {_EXAMPLE}, or give the pipeline a pipelines_dir."
+    )
+
+
+def _stand_in(folder: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"dlt's own folder {folders.wanted_folder()} cannot be written, so dlt would use {folder} "
+        "in the folder for temporary files, and the tables that everybody reads would stay as they "
+        f"are. Nothing was requested. {_EXAMPLE} (and DLT_LOCAL_DIR, where a DuckDB file is to "
+        "be), or make the folder writable."
+    )
