@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from d2l_brightspace.client.auth.credentials import is_loopback
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.http.origins import is_loopback
 
 from .wake_signal import WakeSignal
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 import dlt
 import pyarrow.parquet as pq
+from dlt.common.schema.typing import TTableSchema
 from dlt.common.schema.utils import has_table_seen_data
 from dlt.common.storages import NormalizeStorage
 
@@ -18,7 +20,8 @@ def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[s
 
     A table without files keeps its rows, whatever its write disposition: dlt marks a `replace`
     table that got no rows by an empty file, which goes as well. Only of a table that the
-    destination does not have yet an empty Parquet file stays, by which dlt makes the table.
+    destination does not have yet a file stays, emptied, by which dlt makes the table, unless
+    only rows would tell the types of its columns.
 
     Relies on extracted packages being listed in dlt's normalize storage, with one file for each job
     and the name of its table at the beginning of the file's name; and on `x-normalizer` to say
@@ -29,10 +32,10 @@ def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[s
         tables: Names in dlt's schema; tables nested in them go with them.
 
     Returns:
-        The names of the files that were deleted.
+        The names of the files that were deleted or emptied.
     """
     packages = pipeline._get_normalize_storage().extracted_packages
-    gone = []
+    gone, made = list[str](), set[str]()
     for load_id in packages.list_packages():
         schema = packages.load_schema(load_id)
         unwanted = _with_nested(schema, tables)
@@ -40,16 +43,27 @@ def discard_extracted(pipeline: dlt.Pipeline, tables: Collection[str]) -> list[s
         for job in jobs:
             if job.table_name in unwanted:
                 path = packages.get_job_file_path(load_id, "new_jobs", job.file_name())
-                is_made = has_table_seen_data(schema.tables[job.table_name])
-                if not is_made and _is_empty_parquet(packages.storage.make_full_path(path)):
-                    continue
-                packages.storage.delete(path)
+                if job.table_name in made or not _can_be_made(schema.tables[job.table_name]):
+                    packages.storage.delete(path)
+                else:
+                    made.add(job.table_name)
+                    _empty(Path(packages.storage.make_full_path(path)))
                 gone.append(job.file_name())
     return gone
 
 
-def _is_empty_parquet(path: str) -> bool:
-    return path.endswith(".parquet") and pq.read_metadata(path).num_rows == 0
+def _can_be_made(table: TTableSchema) -> bool:
+    """Whether it is a table that the destination lacks, all of whose columns have their types."""
+    ours = {name: one for name, one in table["columns"].items() if not name.startswith("_dlt_")}
+    return all("data_type" in one for one in ours.values()) and not has_table_seen_data(table)
+
+
+def _empty(path: Path) -> None:
+    if path.suffix == ".parquet":
+        pq.write_table(pq.read_schema(path).empty_table(), path)
+        return
+    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb"):
+        pass
 
 
 def _with_nested(schema: dlt.Schema, tables: Collection[str]) -> set[str]:

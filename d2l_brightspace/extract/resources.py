@@ -184,8 +184,11 @@ class _Output:
 
     def empty_table(self) -> Iterator[Any]:
         """No rows, for a table that exists all the same."""
-        table = with_lineage(self._tabulate([]).table, self._handles.table)
-        yield pipes.past_steps(table)
+        if self._handles.as_rows:
+            yield pipes.past_steps(dlt.mark.materialize_table_schema())
+        else:
+            table = with_lineage(self._tabulate([]).table, self._handles.table)
+            yield pipes.past_steps(table)
 
     def record(self, skips: list[Skip]) -> Iterator[Any]:
         """Rows of `skipped_requests`."""
