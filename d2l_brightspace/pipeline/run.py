@@ -26,7 +26,7 @@ from .lock import lock_working_folder
 from .pending import finish_pending
 from .report import RunReport, failure_of, report_on
 from .surroundings import older_objects_uncollected, quiet_log
-from .working_folder import check_folders, make_private
+from .working_folder import check_folders, make_private, private_folder
 
 _FEW_ROWS = 20_000
 """Loads of fewer rows keep the destination open."""
@@ -60,8 +60,12 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
         DestinationRefused: If the destination does not take the rows of a table.
     """
     check_folders(pipeline)
-    with lock_working_folder(pipeline), plain_errors(), _surroundings(source):
-        make_private(pipeline)
+    with (
+        lock_working_folder(pipeline),
+        private_folder(pipeline),
+        plain_errors(),
+        _surroundings(source),
+    ):
         check_destination(pipeline, source)
         with merge_in_transactions(pipeline):
             report = _load(pipeline, source, strict=strict)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dlt
@@ -47,6 +50,27 @@ def check_folders(pipeline: dlt.Pipeline) -> None:
     for folder in (Path(pipeline.pipelines_dir), folders.database_file(pipeline)):
         if folder is not None and folders.is_stand_in(folder):
             raise _stand_in(folder)
+
+
+@contextmanager
+def private_folder(pipeline: dlt.Pipeline) -> Iterator[None]:
+    """Let nobody but its owner into the working folder, and leave only files that are theirs alone.
+
+    While the run lasts the folder is what keeps others out, see `make_private`. In the end the few
+    files that stay are closed as well, for whoever copies them or opens the folder.
+
+    Raises:
+        ConfigurationError: If nothing can be written into it.
+    """
+    make_private(pipeline)
+    try:
+        yield
+    finally:
+        for folder, _, names in os.walk(pipeline.working_dir):
+            with contextlib.suppress(OSError):  # another user's, of which `make_private` warns
+                Path(folder).chmod(0o700)
+                for name in names:
+                    Path(folder, name).chmod(0o600)
 
 
 def make_private(pipeline: dlt.Pipeline) -> None:

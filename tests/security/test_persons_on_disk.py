@@ -132,7 +132,8 @@ def test_a_default_run_leaves_no_person_beside_the_tables(workspace: Path) -> No
     assert not [person for person in persons if person in printed]
     assert files_with(persons, workspace.parent) == []
     for pipeline in (workspace / ".dlt" / "state" / "dev" / "pipelines").iterdir():
-        assert mode(pipeline) == (0o700 if pipeline.is_dir() else 0o600)
+        for path in (pipeline, *pipeline.rglob("*")):
+            assert mode(path) == (0o700 if path.is_dir() else 0o600), path
         assert not list(pipeline.glob("*/*/*")), "no package, in whatever form it is packed"
 
 
