@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from python_multipart.exceptions import FormParserError
 from starlette.applications import Starlette
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -142,7 +143,7 @@ async def multipart(request: Request) -> AsyncIterator[FormData]:
     parser = MultiPartParser(request.headers, request.stream())
     try:
         form = await parser.parse()
-    except (MultiPartException, KeyError):
+    except (MultiPartException, FormParserError, KeyError):  # older starlettes pass it through
         raise invalid_parameters("The body is no multipart/form-data") from None
     try:
         yield form
