@@ -48,7 +48,7 @@ def _name(flaw: dict[str, Any]) -> str:
 
 def _remedy(flaw: dict[str, Any]) -> str:
     versions = flaw.get("fix_versions")
-    return f"mended in {', '.join(versions)}" if versions else "there is no mended version yet"
+    return f"fixed in {', '.join(versions)}" if versions else "there is no fixed version yet"
 
 
 def main(command: Sequence[str]) -> int:

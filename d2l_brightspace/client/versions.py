@@ -140,7 +140,7 @@ def _product(block: Any) -> tuple[str, list[str]]:
         case {"ProductCode": str(code), "SupportedVersions": list(versions)}:
             # product codes come back in mixed case (`eP`)
             return code.lower(), [version for version in versions if _is_number(version)]
-    return "", []  # whoever needs just this product is told that there is no version of it
+    return "", []  # whoever needs just this product gets an error that names it
 
 
 def _is_number(version: object) -> bool:

@@ -224,7 +224,7 @@ def enrollment(number: object, **kind: Any) -> dict[str, Any]:
     ],
     ids=str,
 )
-def test_a_course_is_told_by_code_name_or_id(kind: dict[str, Any]) -> None:
+def test_a_course_is_recognised_by_code_name_or_id(kind: dict[str, Any]) -> None:
     rows = [enrollment(1, Id=1, Code="Organization"), enrollment(6608, **kind)]
     assert offerings(Session(mine=[rows]), found_in="my_enrollments").ids() == [6608]
 

@@ -146,7 +146,7 @@ VULNERABLE = {"name": "urllib3", "version": "1.0", "vulns": [FLAW]}
         ([AUDITED, OURSELVES], 0, r"audited: 1 packages, no known vulnerability"),
         ([AUDITED, UNKNOWN], 0, r"(?s)audited: 1 pack.*NOT AUDITED: 1 pack.*\n  duckdb"),
         ([UNKNOWN, OURSELVES], 0, r"NOT AUDITED: 1 packages"),
-        ([AUDITED, VULNERABLE], 1, r"VULNERABLE:\nurllib3 1.0: PYSEC-1, CVE-1; mended in 2"),
+        ([AUDITED, VULNERABLE], 1, r"VULNERABLE:\nurllib3 1.0: PYSEC-1, CVE-1; fixed in 2"),
         ([], 0, "NOT AUDITED: nothing is installed"),
         (None, 0, "NOT AUDITED: .* cannot be reached"),
     ],
@@ -207,7 +207,7 @@ def test_packages_hold_no_secrets(tmp_path: Path) -> None:
 
 
 def copy_project(root: Path) -> None:
-    """What git knows of the project, but not what git is told to leave out."""
+    """What git knows of the project, but not what git ignores."""
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     )

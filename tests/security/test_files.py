@@ -86,10 +86,12 @@ def test_a_token_store_that_others_could_change(
     if owner is not None:
         os.chown(bad, owner, -1)
     again = Bench(store=FileTokenStore(file))
-    with pytest.raises(ConfigurationError, match=rf"chmod {'6' if bad is file else '7'}00") as told:
+    with pytest.raises(
+        ConfigurationError, match=rf"chmod {'6' if bad is file else '7'}00"
+    ) as caught:
         again.bearer()
-    assert str(bad) in str(told.value)
-    assert_clean(told.value)
+    assert str(bad) in str(caught.value)
+    assert_clean(caught.value)
     assert again.transport.requests == []
 
 
@@ -124,9 +126,9 @@ def test_a_stored_token_that_no_header_can_carry(tmp_path: Path, ending: str) ->
     path.write_text(bad.to_json(), encoding="utf-8")
     path.chmod(0o600)
     bench = Bench(store=FileTokenStore(path))
-    with pytest.raises(ConfigurationError, match="damaged") as told:
+    with pytest.raises(ConfigurationError, match="damaged") as caught:
         bench.bearer()
-    assert_clean(told.value)
+    assert_clean(caught.value)
     assert bench.transport.requests == []
 
 
@@ -208,10 +210,10 @@ def test_a_working_folder_that_cannot_be_written(arena: Arena, how: str) -> None
     in_the_way = folder if how == "parent" else Path(pipeline.working_dir)
     shutil.rmtree(in_the_way)
     in_the_way.touch()
-    with pytest.raises(ConfigurationError, match="cannot be written") as told:
+    with pytest.raises(ConfigurationError, match="cannot be written") as caught:
         run(pipeline, source)
-    assert str(in_the_way) in str(told.value)
-    assert "DLT_DATA_DIR" in str(told.value)
+    assert str(in_the_way) in str(caught.value)
+    assert "DLT_DATA_DIR" in str(caught.value)
     assert arena.server.requests == []
     assert arena.tables() == arena.before
     arena.observed = "clear error"
@@ -286,9 +288,9 @@ def test_dlts_stand_in_is_refused(tmp_path: Path, in_workspace: bool, has_data_d
     )
     assert done.returncode == 0, done.stderr
     wanted = work / ".dlt" if in_workspace else Path("/proc/self/fdinfo")
-    told = [line for line in done.stdout.splitlines() if line.startswith("refused:")]
-    assert len(told) == 2, done.stdout
-    assert all(f"{wanted} cannot be written" in line and "DLT_DATA_DIR" in line for line in told)
+    refused = [line for line in done.stdout.splitlines() if line.startswith("refused:")]
+    assert len(refused) == 2, done.stdout
+    assert all(f"{wanted} cannot be written" in line and "DLT_DATA_DIR" in line for line in refused)
     assert "requested" not in done.stdout.replace("Nothing was requested", "")
     # that dlt would have moved, or there is nothing to refuse
     assert f"made in {tmp_path / 'data' if has_data_dir else temp / 'dlt'}" in done.stdout

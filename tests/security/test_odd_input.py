@@ -136,7 +136,7 @@ def test_no_temporary_folder(tmp_path: Path) -> None:
 @together(
     "Bounds",
     "clear error",
-    "Brightspace's clock, told in 400 digits",
+    "a server time of 400 digits",
     "a limit of rates that is no finite number",
 )
 def test_numbers_that_are_none() -> None:

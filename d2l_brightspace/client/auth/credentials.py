@@ -306,7 +306,7 @@ class IdKeyAuth(_Credentials):
         request.url = without_signature(request.url or "")
         request.__class__ = _SignedWhenSent
         request.__dict__["_credentials"] = self
-        # urllib3 is told the signed path; nothing says when the exchange is over but its end
+        # urllib3 gets the signed path; nothing says when the exchange is over but its end
         logs = ExitStack()
         logs.enter_context(private_logs())
         weakref.finalize(request, logs.close)
