@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import dlt
 
 from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.paths import checked_path
 from d2l_brightspace.pipeline.command_pipeline import command_pipeline
 from d2l_brightspace.pipeline.report import RunReport
 from d2l_brightspace.pipeline.run import run
@@ -32,6 +34,7 @@ def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
     Raises:
         ConfigurationError: If the sandbox is not installed or its size makes no sense.
     """
+    file = checked_path(database, "The path", "brightspace_demo.duckdb").absolute()
     try:
         from d2l_brightspace.sandbox import Sandbox, SandboxSettings
     except ImportError:
@@ -54,7 +57,8 @@ def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
         )
         pipeline = command_pipeline(
             "d2l_brightspace_demo",
-            destination=dlt.destinations.duckdb(database),
+            # in a workspace dlt would put a relative path below .dlt/data
+            destination=dlt.destinations.duckdb(str(file)),
             dataset_name="d2l_brightspace_data",
         )
         report = run(pipeline, d2l_brightspace_source(sandbox.url, credentials))
@@ -64,7 +68,8 @@ def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
     for line in differences:
         click.secho(line, fg="red", err=True)
     if not differences:
-        click.echo(f"\nEvery table holds what the sandbox holds. Look at it: duckdb {database}")
+        look = f"duckdb {shlex.quote(database)}"
+        click.echo(f"\nEvery table holds what the sandbox holds. Look at it: {look}")
     return 1 if differences else 0
 
 
