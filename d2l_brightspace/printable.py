@@ -38,5 +38,5 @@ def printable_lines(text: object) -> str:
 def _visible(letter: str) -> str:
     if letter.isprintable():
         return letter
-    # wide and unbreakable blanks do no harm
-    return " " if category(letter) == "Zs" else REPLACEMENT
+    # wide and unbreakable blanks and tabs do no harm
+    return " " if letter == "\t" or category(letter) == "Zs" else REPLACEMENT

@@ -165,7 +165,7 @@ def package(path: Path, member: str) -> None:
     ("zero width and format characters", "safe", "\u200b\u200d\ufeff\u00ad", "\ufffd" * 4),
     ("lone surrogates", "safe", "a\ud800\udfffb", "a\ufffd\ufffdb"),
     ("a text of any length is cut", "safe", "x" * 1000, "x" * 299 + "…"),
-    ("letters of any language stay", "safe", "Größe\u00a0数学 🎓", "Größe 数学 🎓"),
+    ("letters of any language stay", "safe", "Größe\u00a0数学\t🎓", "Größe 数学 🎓"),
 )
 def test_what_is_printable(text: str, expected: str) -> None:
     assert printable(text) == expected
