@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dlt
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.pipeline import PipelineContext
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +20,13 @@ def _own_dlt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
+
+
+@pytest.fixture(autouse=True)
+def _no_active_pipeline() -> Iterator[None]:
+    """Leave no pipeline active: outside of a run dlt looks for a source's state in its folder."""
+    yield
+    Container()[PipelineContext].deactivate()
 
 
 @pytest.fixture
