@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import re
 import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -142,3 +143,19 @@ def delete_interrupted_extractions(pipeline: dlt.Pipeline) -> None:
     for folder in storage.iterdir() if storage.exists() else ():
         if folder.is_dir() and folder.name != NormalizeStorage.EXTRACTED_FOLDER:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def delete_unfinished_writes(pipeline: dlt.Pipeline) -> None:
+    """Delete the files of a process that was killed between writing one and giving it its name.
+
+    Relies on dlt writing into a file named by 16 hexadecimal digits, in the folder of the storage
+    or of its packages, before it takes its place. No other process may work in the folder.
+    """
+    folder = Path(pipeline.working_dir)
+    for pattern in ("*", "*/*", "*/*/*"):
+        for path in folder.glob(pattern):
+            if _UNFINISHED.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+
+
+_UNFINISHED = re.compile(r"[0-9a-f]{16}")

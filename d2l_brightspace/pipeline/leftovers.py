@@ -28,6 +28,7 @@ def delete_ended_packages(pipeline: dlt.Pipeline, loaded: Collection[str]) -> No
         if schema in pipeline.schemas:
             staging.empty_later(pipeline, schema, tables)
     packages.delete_ended(pipeline)
+    packages.delete_unfinished_writes(pipeline)
 
 
 @contextmanager

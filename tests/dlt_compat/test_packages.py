@@ -175,3 +175,30 @@ def test_an_extraction_that_failed_can_be_deleted(pipeline: dlt.Pipeline) -> Non
     packages.delete_interrupted_extractions(pipeline)
     assert not left[0].exists()
     assert extracted_files(pipeline) != []
+
+
+@pytest.mark.parametrize("step", ["extract", "normalize", "load"])
+def test_a_write_that_was_interrupted_can_be_deleted(
+    pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    class Killed(BaseException):
+        """What a kill is to dlt: nothing it could catch."""
+
+    def kill(*_arguments: Any, **_options: Any) -> None:
+        raise Killed
+
+    rows = dlt.resource([{"a": 1}], name="rows")
+    if step != "extract":
+        pipeline.extract(rows)
+    if step == "load":
+        pipeline.normalize()
+    before = {path for path in Path(pipeline.working_dir).rglob("*") if path.is_file()}
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", kill)
+        with pytest.raises(Killed):
+            pipeline.extract(rows) if step == "extract" else getattr(pipeline, step)()
+    left = {path for path in Path(pipeline.working_dir).rglob("*") if path.is_file()} - before
+    assert [path for path in left if len(path.name) == 16], RELIED_ON + "it renames into place"
+    packages.delete_unfinished_writes(pipeline)
+    left = {path for path in Path(pipeline.working_dir).rglob("*") if path.is_file()} - before
+    assert not [path for path in left if len(path.name) == 16]
