@@ -132,8 +132,8 @@ def _ask(found: Findings, load: _Load, wanted: Wanted, say: Callable[[str], obje
     say("Asking who the credentials are")
     account = check_account(load.session, load.credentials, observations)
     found.add(account.findings)
-    if account.refused:
-        found.add(_not_checked(load, "the credentials are not accepted"))
+    if not account.is_accepted:
+        found.add(_not_checked(load, "the log-in failed"))
         return
     _ask_for_tables(found, load, wanted, account.scopes, say)
     say("Looking at data sets")

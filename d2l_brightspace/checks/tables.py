@@ -110,9 +110,9 @@ def _check(sampler: Sampler, endpoint: Endpoint, declarations: Mapping[str, Endp
     try:
         places = sampler.places(endpoint)
     except SKIPPABLE as error:
-        found = problem(SECTION, name, error, scope)
+        found = problem(SECTION, name, error, declarations[str(endpoint.parent)].scope)
         why = f"{endpoint.parent}, which leads to it, cannot be read: {found.detail}"
-        return Finding(SECTION, name, "not checked", why, scope)
+        return replace(found, detail=why)
     if not places:
         courses = f" in {len(sampler.courses)} courses" if root.parent == COURSE_OFFERINGS else ""
         why = f"no row of {endpoint.parent} was found{courses}"
