@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .pipeline.lock import RunInProgress
     from .pipeline.report import RunReport
     from .pipeline.run import progress_display, run
+    from .pipeline.warehouse import warehouse
     from .rest_api import rest_api_config
     from .source import d2l_brightspace_source, log_message
 
@@ -75,6 +76,7 @@ _HOMES = {
     "pipeline.lock": ("RunInProgress",),
     "pipeline.report": ("RunReport",),
     "pipeline.run": ("progress_display", "run"),
+    "pipeline.warehouse": ("warehouse",),
     "course_packages.source": ("import_jobs_source",),
     "rest_api": ("rest_api_config",),
     "source": ("d2l_brightspace_source", "log_message"),
@@ -113,6 +115,7 @@ __all__ = [
     "progress_display",
     "rest_api_config",
     "run",
+    "warehouse",
 ]
 
 

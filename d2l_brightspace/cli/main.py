@@ -11,12 +11,14 @@ from d2l_brightspace.printable import printable
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
+from .load import load_command
 from .parameter_types import ORG_UNIT_ID
 
 _EXAMPLES = """\b
 Examples:
   d2l-brightspace demo                 load a local sandbox into DuckDB, to see what it is like
   d2l-brightspace check                what may the credentials of .dlt/secrets.toml read?
+  d2l-brightspace load                 load all that is in the group `core` into the warehouse
   d2l-brightspace sandbox --port 8080  a local Brightspace to try against
 """
 
@@ -61,8 +63,12 @@ def demo(courses: int, users: int, log_messages: int, database: str) -> None:
     add_help_option=False,
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@reports_errors
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Start a local Brightspace (see `d2l-brightspace sandbox --help`)."""
+    from .extras import check_installed
+
+    check_installed("sandbox")
     from d2l_brightspace.sandbox.__main__ import main as start
 
     sys.exit(start(list(arguments)))
@@ -115,4 +121,5 @@ def check(org_unit_id: int | None) -> None:
     sys.exit(0 if complete else 1)
 
 
+main.add_command(load_command)
 main.add_command(data_sets)
