@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from d2l_brightspace.cli.main import main
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+from tests.working_folder import working_in
 
 SECTION = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
 Command = Callable[..., Result]
@@ -24,14 +25,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The empty folder that a user begins in."""
     here = tmp_path / "empty"
     here.mkdir()
-    monkeypatch.chdir(here)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path / "dlt"))
-    return here
+    with working_in(here):
+        yield here
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +18,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from d2l_brightspace.cli.main import main as d2l_brightspace
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 from d2l_brightspace.sandbox.scopes import EVERY_SCOPE
 from tests import ROOT
+from tests.working_folder import working_in
 
 from .conftest import SECTION
 
@@ -66,16 +69,38 @@ class Case:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self) -> Result:
-        """Type the command in an empty folder."""
-        with empty_folder(self.files), Sandbox(SandboxSettings(**SMALL, **self.tenant)) as sandbox:
+    def run(self) -> tuple[int, str]:
+        """Type the command in an empty folder; gives exit code and output."""
+        with empty_folder() as folder, Sandbox(SandboxSettings(**SMALL, **self.tenant)) as sandbox:
             given = {SECTION + name.upper(): one for name, one in self.settings(sandbox).items()}
             with mock.patch.dict(os.environ, {**given, **self.environment}):
-                return CliRunner().invoke(d2l_brightspace, self.command)
+                return self._run_beside(folder) if self.files else self._run_here(folder)
 
-    def message(self, result: Result) -> str:
+    def _run_here(self, folder: Path) -> tuple[int, str]:
+        with working_in(folder):
+            result = CliRunner().invoke(d2l_brightspace, self.command)
+        return result.exit_code, result.output
+
+    def _run_beside(self, folder: Path) -> tuple[int, str]:
+        """Type it in a process of its own, which alone survives files that cannot be read."""
+        (folder / ".dlt").mkdir()
+        for name, text in self.files.items():
+            (folder / ".dlt" / name).write_text(text)
+        program = "from d2l_brightspace.cli.main import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", program, *self.command],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout
+
+    def message(self, output: str) -> str:
         """The line of the output that says it."""
-        lines = [" ".join(line.split()) for line in result.output.splitlines()]
+        lines = [" ".join(line.split()) for line in output.splitlines()]
         [line, *_] = [one for one in lines if self.words[0] in one]
         return stable(line)
 
@@ -190,27 +215,14 @@ CASES = [
 
 
 @contextmanager
-def empty_folder(files: Mapping[str, str]) -> Iterator[Path]:
-    """A working folder with nothing but some files in `.dlt`, and dlt's own beside it."""
-    from d2l_brightspace.dlt_compat.settings import reload_settings
-
-    before = Path.cwd()
+def empty_folder() -> Iterator[Path]:
+    """An empty folder, and one for dlt beside it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary) / "here"
         folder.mkdir()
-        for name, text in files.items():
-            (folder / ".dlt").mkdir(exist_ok=True)
-            (folder / ".dlt" / name).write_text(text)
-        os.chdir(folder)
-        try:
-            with mock.patch.dict(
-                os.environ, {"DLT_DATA_DIR": f"{temporary}/dlt", "COLUMNS": "200"}
-            ):
-                reload_settings()
-                yield folder
-        finally:
-            os.chdir(before)
-            reload_settings()
+        environment = {"DLT_DATA_DIR": f"{temporary}/dlt", "COLUMNS": "200"}
+        with mock.patch.dict(os.environ, environment):
+            yield folder
 
 
 def stable(line: str) -> str:
@@ -232,7 +244,7 @@ def table() -> str:
 
 def row(case: Case) -> str:
     """One case as a row of the table."""
-    said = case.message(case.run()).replace("|", "\\|").replace("<", "&lt;")
+    said = case.message(case.run()[1]).replace("|", "\\|").replace("<", "&lt;")
     command = " ".join(("d2l-brightspace", *case.command))
     return f"| {case.wrong} | `{command}` | {case.exit_code} | {said} |\n"
 

@@ -9,13 +9,12 @@ from .messages import CASES, PAGE, Case
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.wrong)
 def test_what_is_wrong_is_said(case: Case) -> None:
-    result = case.run()
-    assert result.exit_code == case.exit_code, result.output
-    assert "Traceback" not in result.output
-    said = result.output
+    code, output = case.run()
+    assert code == case.exit_code, output
+    assert "Traceback" not in output
     for words in case.words:
-        assert words in said
-    assert case.message(result) in row_of(case)
+        assert words in output
+    assert case.message(output) in row_of(case)
 
 
 def row_of(case: Case) -> str:
