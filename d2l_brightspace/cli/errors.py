@@ -42,11 +42,16 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
 def print_error(error: Exception) -> None:
     """Print what went wrong and, where settings are missing, where they go."""
     from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
+
+    from d2l_brightspace.setting_checks import unreadable_file
 
     from .missing_settings import describe
 
     if isinstance(error, ConfigFieldMissingException):
         message = describe(error)
+    elif isinstance(error, TomlProviderReadException):
+        message = f"ConfigurationError: {unreadable_file(error)}"
     else:
         message = f"{type(error).__name__}: {error}"
     click.secho(printable_lines(message), fg="red", err=True)
