@@ -13,6 +13,9 @@ from dlt.common.configuration.specs import BaseConfiguration
 
 from .client.errors import ConfigurationError
 from .client.http.origins import ascii_host, is_loopback
+from .client.limits import Limits
+from .setting_checks import plain_setting_errors
+from .setting_names import declare
 from .timestamps import in_utc
 from .timestamps import utc_milliseconds as utc_milliseconds  # noqa: PLC0414  # re-exported
 
@@ -106,14 +109,26 @@ class Options(BaseConfiguration):
             )
 
 
+declare(SECTION, Limits, LogFilter, Options)
+
+
 def resolve(spec: Any) -> Any:
-    """Fill a configuration from `[sources.d2l_brightspace_source]` and the environment."""
+    """Fill a configuration from `[sources.d2l_brightspace_source]` and the environment.
+
+    Raises:
+        ConfigurationError: If a value has the wrong type or is out of range.
+    """
     return resolve_in(SECTION, spec)
 
 
 def resolve_in(section: str, spec: Any) -> Any:
-    """Fill a configuration from a section below `[sources]` and the environment."""
-    return resolve_configuration(spec, sections=("sources", section))
+    """Fill a configuration from a section below `[sources]` and the environment.
+
+    Raises:
+        ConfigurationError: If a value has the wrong type or is out of range.
+    """
+    with plain_setting_errors():
+        return resolve_configuration(spec, sections=("sources", section))
 
 
 def base_url(host: str) -> str:

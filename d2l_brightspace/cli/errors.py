@@ -90,25 +90,31 @@ def print_error(error: Exception) -> None:
 def exit_code_of(error: Exception) -> int:
     """2 where a setting is wrong or missing, so that nothing was requested; else 1."""
     from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
 
     from d2l_brightspace.client.errors import ConfigurationError
 
-    wrong = isinstance(error, (ConfigurationError, ConfigFieldMissingException))
-    return WRONG_SETTINGS if wrong and getattr(error, "report", None) is None else FAILED
+    kinds = (ConfigurationError, ConfigFieldMissingException, TomlProviderReadException)
+    is_wrong = isinstance(error, kinds) and getattr(error, "report", None) is None
+    return WRONG_SETTINGS if is_wrong else FAILED
 
 
 def describe(error: Exception) -> str:
     """What went wrong and, where settings are missing, where they go."""
     # here, so that --help does not wait for dlt
     from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
     from dlt.common.exceptions import DltException
 
     from d2l_brightspace.client.errors import BrightspaceError
+    from d2l_brightspace.setting_checks import unreadable_file
 
     from . import missing_settings
 
     if isinstance(error, ConfigFieldMissingException):
         return printable_lines(missing_settings.describe(error))
+    if isinstance(error, TomlProviderReadException):
+        return printable_lines(f"ConfigurationError: {unreadable_file(error)}")
     if isinstance(error, (BrightspaceError, DltException)):
         return printable_lines(f"{type(error).__name__}: {error}")
     return _unexpected(error)
