@@ -13,6 +13,7 @@ from .data_sets import data_sets
 from .errors import reports_errors
 from .load import load_command
 from .parameter_types import ORG_UNIT_ID
+from .scopes import scopes
 
 _EXAMPLES = """\b
 Examples:
@@ -123,3 +124,4 @@ def check(org_unit_id: int | None) -> None:
 
 main.add_command(load_command)
 main.add_command(data_sets)
+main.add_command(scopes)

@@ -14,13 +14,19 @@ from typing import Any
 from requests import PreparedRequest, RequestException
 
 from d2l_brightspace.client.auth.credentials import Authenticator
-from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
+from d2l_brightspace.client.errors import (
+    BrightspaceError,
+    ProtocolError,
+    RequestContext,
+    ServiceUnavailable,
+)
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.origins import is_plain, within_brightspace
 from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.routes import VERSION, Route
 
+from .first_contact import FirstContact, HostSetting
 from .rate_limiter import RateLimiter
 from .response_policy import (
     Accept,
@@ -36,6 +42,9 @@ from .response_policy import (
 from .retry_budget import RetryBudget
 
 MOST_REDIRECTS = 5
+HOST = HostSetting(
+    "host", 'host = "school.brightspace.com", the name in the address bar of a browser'
+)
 
 
 class Sender:
@@ -67,6 +76,7 @@ class Sender:
         self._spoken_version = spoken_version
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
+        self._contact = FirstContact(HOST, ServiceUnavailable)
 
     def ask(
         self, request: str | PreparedRequest, route: Route, where: RequestContext
@@ -85,6 +95,7 @@ class Sender:
         Raises:
             BrightspaceError: If there is no answer to take.
         """
+        self._contact.check()
         budget: RetryBudget | None = None
         # may ask Brightspace itself, so not within a turn
         wanted = self.with_version(_unsent(request, where))
@@ -96,8 +107,8 @@ class Sender:
                     learn(response)
                 outcome = classify(response, where, route.scope, route.parse)
             except TransportFailure as failure:
-                error = ServiceUnavailable(f"No answer: {failure.reason}", where)
-                outcome = Retry(error, failure.delivered)
+                broken = self._contact.no_answer(failure, where)
+                outcome = Retry(broken.error, failure.delivered, attempts=broken.attempts)
             if route.once:
                 outcome = classify_once(outcome)
             if isinstance(outcome, Accept):
@@ -112,7 +123,7 @@ class Sender:
             BrightspaceError: If nothing would.
         """
         if isinstance(outcome, Retry):
-            self._sleep(budget.delay_before_retry(outcome.error, outcome.after))
+            self._sleep(self._delay(outcome, budget))
         elif isinstance(outcome, Wait):
             self.rate_limiter.hold_all(budget.delay_asked_for(outcome.seconds))
             budget.check()
@@ -127,6 +138,13 @@ class Sender:
         elif isinstance(outcome, Fail):
             raise outcome.error
 
+    def _delay(self, outcome: Retry, budget: RetryBudget) -> float:
+        try:
+            return budget.delay_before_retry(outcome.error, outcome.after, outcome.attempts)
+        except BrightspaceError as error:
+            self._contact.give_up(error)
+            raise
+
     def _walk(
         self, request: HttpRequest, route: Route, where: RequestContext
     ) -> tuple[HttpRequest, HttpResponse]:
@@ -137,6 +155,7 @@ class Sender:
             try:
                 with self._slots:
                     response = self.transport.exchange(sent)
+                self._contact.is_made = True
             except OversizedBody:
                 raise ProtocolError(
                     f"The answer is larger than {self.limits.max_body_megabytes:g} MB; if that "
