@@ -8,7 +8,6 @@ import dlt
 
 from d2l_brightspace.dlt_compat import telemetry
 
-from .run import progress_display
 from .working_folder import check_default_folders
 
 
@@ -24,5 +23,5 @@ def command_pipeline(name: str, **options: Any) -> dlt.Pipeline:
     """
     check_default_folders()
     telemetry.off_unless_wanted()
-    pipeline: dlt.Pipeline = dlt.pipeline(name, progress=progress_display(), **options)
+    pipeline: dlt.Pipeline = dlt.pipeline(name, **options)
     return pipeline

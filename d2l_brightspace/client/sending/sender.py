@@ -112,7 +112,9 @@ class Sender:
             BrightspaceError: If nothing would.
         """
         if isinstance(outcome, Retry):
-            self._sleep(budget.delay_before_retry(outcome.error, outcome.after))
+            delay = budget.delay_before_retry(outcome.error, outcome.after)
+            with self.rate_limiter.activity.delay(delay):
+                self._sleep(delay)
         elif isinstance(outcome, Wait):
             self.rate_limiter.hold_all(budget.delay_asked_for(outcome.seconds))
             budget.check()
