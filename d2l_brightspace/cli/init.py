@@ -243,9 +243,8 @@ def _keep_out_of_git() -> None:
 
 
 def _finish(context: click.Context, scheme: Scheme, *, yes: bool) -> None:
-    from .login import login
-
     from .check import check
+    from .login import login
 
     if scheme.login is not None:
         options = " ".join(("d2l-brightspace login", *scheme.login))

@@ -6,7 +6,6 @@ import click
 
 from .errors import reports_errors
 
-
 _EXAMPLES = """\b
 Examples:
   d2l-brightspace scopes

@@ -8,7 +8,6 @@ import dlt
 
 from d2l_brightspace.dlt_compat import telemetry
 
-from .run import progress_display
 from .warehouse import named_destination
 from .working_folder import check_default_folders
 
@@ -29,7 +28,5 @@ def command_pipeline(name: str, *, destination: Any, dataset_name: str) -> dlt.P
     telemetry.off_unless_wanted()
     if isinstance(destination, str):
         destination = named_destination(destination)
-    pipeline: dlt.Pipeline = dlt.pipeline(
-        name, destination=destination, dataset_name=dataset_name, progress=progress_display()
-    )
+    pipeline: dlt.Pipeline = dlt.pipeline(name, destination=destination, dataset_name=dataset_name)
     return pipeline
