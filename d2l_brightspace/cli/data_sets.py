@@ -17,6 +17,7 @@ from .parameter_types import NAMES, log_format_option
 
 if TYPE_CHECKING:
     from d2l_brightspace.data_sets.catalogue import Catalogue
+    from d2l_brightspace.pipeline.progress import LogFormat
     from d2l_brightspace.pipeline.report import RunReport
 
 PIPELINE = "d2l_brightspace_data_sets"
@@ -165,7 +166,7 @@ def load_data_sets(
 
 
 def load(
-    destination: str, *, strict: bool = False, log_format: str = "auto", **settings: object
+    destination: str, *, strict: bool = False, log_format: LogFormat = "auto", **settings: object
 ) -> RunReport:
     """Load once.
 
@@ -176,10 +177,14 @@ def load(
         settings: Arguments of `brightspace_data_sets_source`; what is None is left to the
             configuration.
     """
+    from d2l_brightspace.pipeline.progress import command_progress
+
+    progress = command_progress(log_format)
     from d2l_brightspace.data_sets.source import brightspace_data_sets_source
     from d2l_brightspace.pipeline.command_pipeline import command_pipeline
     from d2l_brightspace.pipeline.run import run
 
     given = {name: value for name, value in settings.items() if value is not None}
     pipeline = command_pipeline(PIPELINE, destination=destination, dataset_name=DATASET)
-    return run(pipeline, brightspace_data_sets_source(**given), strict=strict)  # type: ignore[arg-type]
+    source = brightspace_data_sets_source(**given)  # type: ignore[arg-type]
+    return run(pipeline, source, strict=strict, progress=progress)

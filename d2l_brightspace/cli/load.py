@@ -13,6 +13,7 @@ from .errors import reports_errors
 from .parameter_types import NAMES, ORG_UNIT_IDS, log_format_option
 
 if TYPE_CHECKING:
+    from d2l_brightspace.pipeline.progress import LogFormat
     from d2l_brightspace.pipeline.report import RunReport
 
 PIPELINE = "d2l_brightspace_pipeline"
@@ -72,7 +73,7 @@ def load(
     tables: Sequence[str] | None = None,
     org_unit_ids: Sequence[int] | None = None,
     start_date: str | None = None,
-    log_format: str = "auto",
+    log_format: LogFormat = "auto",
     *,
     full_refresh: bool = False,
     strict: bool = False,
@@ -82,13 +83,16 @@ def load(
     Raises:
         BrightspaceError: As `run` does.
     """
-    # here, so that --help does not wait for dlt
+    # here, so that --help does not wait for dlt, and this first, for it takes dlt a second
+    from d2l_brightspace.pipeline.progress import command_progress
+
+    progress = command_progress(log_format)
     from d2l_brightspace.pipeline.command_pipeline import command_pipeline
     from d2l_brightspace.pipeline.run import run
 
     pipeline = command_pipeline(PIPELINE, destination=destination, dataset_name=DATASET)
     source = configured_source(tables, org_unit_ids, start_date)
-    return run(pipeline, source, strict=strict)
+    return run(pipeline, source, strict=strict, progress=progress)
 
 
 def configured_source(
