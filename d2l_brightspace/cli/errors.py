@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from d2l_brightspace.printable import printable_lines
+from d2l_brightspace.printable import printable, printable_lines
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -73,13 +73,27 @@ def _end(error: Exception, *, as_json: bool) -> int:
         click.echo(json.dumps({"outcome": "failed", **loaded, **about}))
     elif report is not None:
         click.echo(str(report))
+        click.secho(_failed_tables(report), fg="red", err=True)
+        print_trace(error)
+        return code
     print_error(error)
     return code
 
 
+def _failed_tables(report: Any) -> str:
+    """What stands on stderr where the report has all of it."""
+    names = ", ".join(printable(failure.table) for failure in report.failures)
+    return f"Failed: {names}. They hold what they held before; the report says why."
+
+
 def print_error(error: Exception) -> None:
-    """Print what went wrong and what to do, and with `--verbose` where it came from."""
+    """Print what went wrong and what to do; with `--verbose` also where it came from."""
     click.secho(describe(error), fg="red", err=True)
+    print_trace(error)
+
+
+def print_trace(error: Exception) -> None:
+    """With `--verbose`, print where an error came from."""
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get(_VERBOSE):
         from .trace import masked_trace

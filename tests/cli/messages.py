@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -74,7 +75,8 @@ class Case:
         with empty_folder() as folder, Sandbox(SandboxSettings(**SMALL, **self.tenant)) as sandbox:
             given = {SECTION + name.upper(): one for name, one in self.settings(sandbox).items()}
             with mock.patch.dict(os.environ, {**given, **self.environment}):
-                return self._run_beside(folder) if self.files else self._run_here(folder)
+                beside = self.files or self.environment
+                return self._run_beside(folder) if beside else self._run_here(folder)
 
     def _run_here(self, folder: Path) -> tuple[int, str]:
         with working_in(folder):
@@ -82,8 +84,8 @@ class Case:
         return result.exit_code, result.output
 
     def _run_beside(self, folder: Path) -> tuple[int, str]:
-        """Type it in a process of its own, which alone survives files that cannot be read."""
-        (folder / ".dlt").mkdir()
+        """Type it in a process of its own, where files and folders stop dlt from the start."""
+        (folder / ".dlt").mkdir(exist_ok=True)
         for name, text in self.files.items():
             (folder / ".dlt" / name).write_text(text)
         program = "from d2l_brightspace.cli.main import main; main()"
@@ -99,10 +101,16 @@ class Case:
         return done.returncode, done.stdout
 
     def message(self, output: str) -> str:
-        """The line of the output that says it."""
-        lines = [" ".join(line.split()) for line in output.splitlines()]
-        [line, *_] = [one for one in lines if self.words[0] in one]
-        return stable(line)
+        """The part of the output that says it: a line, and those that are indented below it."""
+        lines = output.splitlines()
+        at = next(number for number, line in enumerate(lines) if self.words[0] in line)
+        depth = _indent(lines[at])
+        below = takewhile(lambda line: _indent(line) > depth, lines[at + 1 :])
+        return stable(" ".join(" ".join([lines[at], *below]).split()))
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 SMALL: Mapping[str, Any] = {"users": 5, "log_messages": 5}
@@ -126,8 +134,8 @@ CASES = [
         "a host where nobody answers",
         _LOAD,
         lambda s: bearer(s, host=f"http://127.0.0.1:{closed_port()}"),
-        2,
-        ("127.0.0.1", "refused"),
+        1,
+        ("classlist: ServiceUnavailable", "127.0.0.1", "refused"),
     ),
     Case(
         "`http://` in front of the host",
@@ -145,10 +153,10 @@ CASES = [
     ),
     Case(
         "a token that has expired",
-        _LOAD,
+        ("load", "--tables", "users"),
         lambda s: bearer(s, credentials__token="a-token-of-yesterday"),
         1,
-        ("AuthenticationError",),
+        ("AuthenticationError: ",),
     ),
     Case(
         "a scope that the app lacks",
@@ -180,14 +188,14 @@ CASES = [
         _LOAD,
         lambda s: bearer(s, org_unit_id="[6618]"),
         2,
-        ("org_unit_id", "org_unit_ids"),
+        ("These settings are read by nobody", "ORG_UNIT_ID", "ORG_UNIT_IDS"),
     ),
     Case(
         "two log-ins at once",
         _LOAD,
         lambda s: bearer(s) | by_scheme(s, "id_key"),
         2,
-        ("BearerAuth", "IdKeyAuth"),
+        ("credentials of more than one scheme", "BearerAuth", "IdKeyAuth"),
     ),
     Case(
         "a settings file that is no TOML",
