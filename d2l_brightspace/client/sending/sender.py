@@ -7,6 +7,7 @@ classified.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any
@@ -45,6 +46,8 @@ MOST_REDIRECTS = 5
 HOST = HostSetting(
     "host", 'host = "school.brightspace.com", the name in the address bar of a browser'
 )
+Observer = Callable[[HttpRequest, HttpResponse, float], None]
+"""Gets each request, its answer and the seconds that took."""
 
 
 class Sender:
@@ -77,6 +80,7 @@ class Sender:
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
         self._contact = FirstContact(HOST, ServiceUnavailable)
+        self.observer: Observer | None = None
 
     def ask(
         self, request: str | PreparedRequest, route: Route, where: RequestContext
@@ -156,8 +160,11 @@ class Sender:
             sent = self.ready(request, url, route)
             try:
                 with self._slots:
+                    began = time.perf_counter()
                     response = self.transport.exchange(sent)
                 self._contact.is_made = True
+                if self.observer is not None:
+                    self.observer(sent, response, time.perf_counter() - began)
             except OversizedBody:
                 raise ProtocolError(
                     f"The answer is larger than {self.limits.max_body_megabytes:g} MB; if that "
