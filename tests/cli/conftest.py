@@ -27,15 +27,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "project"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    run_context = Container()[PluggableRunContext]
+    before = run_context.context, run_context.providers
     read_settings_anew(folder)
     yield folder
-    monkeypatch.undo()
-    read_settings_anew(None)
+    run_context.context, run_context.providers = before
 
 
-def read_settings_anew(folder: Path | None) -> None:
+def read_settings_anew(folder: Path | str) -> None:
     """Let dlt forget what it read of its files."""
-    Container()[PluggableRunContext].reload(folder and str(folder))
+    Container()[PluggableRunContext].reload(str(folder))
 
 
 class Person:
