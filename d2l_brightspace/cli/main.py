@@ -12,6 +12,7 @@ from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
 from .load import load_command
+from .login import login
 from .parameter_types import ORG_UNIT_ID
 from .scopes import scopes
 
@@ -125,3 +126,4 @@ def check(org_unit_id: int | None) -> None:
 main.add_command(load_command)
 main.add_command(data_sets)
 main.add_command(scopes)
+main.add_command(login)

@@ -49,7 +49,7 @@ def test_both_loads_fill_one_file_which_the_query_of_the_readme_opens(
     assert joined[0][0] > 0
 
 
-def test_a_warehouse_of_the_settings_wins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warehouse_of_the_settings_wins(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert warehouse().destination_type == "dlt.destinations.duckdb"
     monkeypatch.setenv("DESTINATION__WAREHOUSE__DESTINATION_TYPE", "postgres")
     assert warehouse().destination_type == "dlt.destinations.postgres"
@@ -81,7 +81,7 @@ def test_wrong_arguments_say_what_is_right_and_send_nothing(
     assert list(connected.iterdir()) == []
 
 
-def test_an_error_is_an_object_for_programs_as_well(command: Command, folder: Path) -> None:
+def test_an_error_is_an_object_for_programs_as_well(command: Command, project: Path) -> None:
     done = command("load", "--json")
     assert done.exit_code == 2
     said = json.loads(done.stdout)
@@ -138,7 +138,7 @@ def test_an_interrupt_says_what_became_of_the_tables(capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("command_name", ["sandbox", "demo"])
 def test_a_missing_extra_is_named(
-    command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch, command_name: str
+    command: Command, project: Path, monkeypatch: pytest.MonkeyPatch, command_name: str
 ) -> None:
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     done = command(command_name)
