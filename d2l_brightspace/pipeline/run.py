@@ -21,6 +21,7 @@ from d2l_brightspace.settings import resolve
 from .destinations import check_destination, merge_in_transactions
 from .errors import plain_errors
 from .failed_tables import FailedTables
+from .full_refresh import full_refresh as exchange_tables
 from .leftovers import delete_ended_packages, no_interrupted_extraction
 from .lock import lock_working_folder
 from .pending import finish_pending
@@ -32,7 +33,9 @@ _FEW_ROWS = 20_000
 """Loads of fewer rows keep the destination open."""
 
 
-def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> RunReport:
+def run(
+    pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False, full_refresh: bool = False
+) -> RunReport:
     """Load a source once.
 
     Takes a lock on the pipeline's working folder, finishes what an earlier run left pending, puts
@@ -49,6 +52,9 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
         pipeline: Where to load to; its `refresh` setting is honoured.
         source: What to load.
         strict: Whether something skipped makes the exit code 1.
+        full_refresh: Whether to read everything anew and exchange each table as a whole, so that
+            rows which are in no list any more go as well. Until its exchange a table holds its
+            old rows.
 
     Raises:
         ConfigurationError: If the destination cannot replace rows, or the working folder cannot be
@@ -68,7 +74,7 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
     ):
         check_destination(pipeline, source)
         with merge_in_transactions(pipeline):
-            report = _load(pipeline, source, strict=strict)
+            report = _load(pipeline, source, strict=strict, anew=full_refresh)
     if report.failures:
         raise failure_of(report)
     return report
@@ -85,10 +91,11 @@ def _surroundings(source: DltSource) -> Iterator[None]:
         yield
 
 
-def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunReport:
+def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool, anew: bool) -> RunReport:
     notes = finish_pending(pipeline)
     make_private(pipeline)  # dlt makes it anew where the dataset is gone
-    findings = _extract(pipeline, source)
+    with exchange_tables(pipeline, source) if anew else nullcontext():
+        findings = _extract(pipeline, source)
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()
     rows = sum(pipeline.normalize().row_counts.values())
