@@ -99,7 +99,7 @@ def init(
     names = tables or _ask_tables()
     _show_scopes(names)
     credentials = _ask_credentials(chosen, address, names, private_key_file)
-    files = {
+    files: dict[Path, Mapping[Section, Mapping[str, Any]]] = {
         _FOLDER / "config.toml": _public(address, names),
         _FOLDER / "secrets.toml": {(*_SECTION, "credentials"): credentials},
     }

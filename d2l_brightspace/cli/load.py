@@ -61,7 +61,12 @@ def load_command(*, dry_run: bool, as_json: bool, **options: Any) -> None:
     .dlt/secrets.toml, or both from the environment; what is given here wins.
     """
     if dry_run:
-        show_plan(as_json=as_json, **options)
+        from .plan import show_plan
+
+        given = {
+            name: options[name] for name in ("destination", "tables", "org_unit_ids", "start_date")
+        }
+        show_plan(**given, as_json=as_json)
         return
     report = load(**options)
     click.echo(json.dumps(report.as_json()) if as_json else str(report))
@@ -92,7 +97,7 @@ def load(
 
     pipeline = command_pipeline(PIPELINE, destination=destination, dataset_name=DATASET)
     source = configured_source(tables, org_unit_ids, start_date)
-    return run(pipeline, source, strict=strict, progress=progress)
+    return run(pipeline, source, strict=strict, full_refresh=full_refresh, progress=progress)
 
 
 def configured_source(

@@ -14,7 +14,7 @@ from dlt.destinations import duckdb as duckdb_destination
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from dlt.destinations.sql_client import SqlClientBase
 
-from . import duckdb_files, staging
+from . import duckdb_files, exchange, staging
 
 
 def capabilities(pipeline: dlt.Pipeline) -> DestinationCapabilitiesContext:
@@ -50,6 +50,7 @@ def private_destination(pipeline: dlt.Pipeline, **values: Any) -> Iterator[None]
     _find_out_once(replacement)
     _adapt_duckdb(replacement)
     staging.empty_after_load(replacement)
+    exchange.honour_exchanges(replacement)
     pipeline.destination = replacement
     try:
         yield
