@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations bench reliability lock audit sbom clean
+.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations test-browser bench reliability lock audit sbom clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -30,6 +30,9 @@ test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the 
 test-destinations: $(READY)  ## Load into a PostgreSQL of its own, which has to be installed
 	$(call install,$(VENV),--group destinations)
 	$(BIN)/python -m pytest -m destinations tests/destinations
+
+test-browser: .venv-browser/.ready  ## Log in with a headless Chromium, which has to be installed
+	.venv-browser/bin/python -m pytest -m browser tests/browser
 
 lint: $(READY)  ## Style, formatting and who may import whom
 	$(BIN)/ruff check .
@@ -61,7 +64,7 @@ sbom: .venv-tools/.ready  ## Write build/sbom.json: all that an installation con
 		--output-file build/sbom.json build/installed/bin/python
 
 clean:  ## Remove the environments and what runs left behind
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-browser .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
 
 SUITES := tests/data_sets tests/hostile tests/security
 SIDE_BY_SIDE := -n 3 --dist worksteal
@@ -100,6 +103,10 @@ $(READY): pyproject.toml uv.lock
 
 .venv-tools/.ready: pyproject.toml
 	$(call install,.venv-tools,--group tools)
+	@touch $@
+
+.venv-browser/.ready: pyproject.toml
+	$(call install,.venv-browser,$(PACKAGE) --group browser)
 	@touch $@
 
 .venv-lowest/.ready: pyproject.toml $(READY)
