@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations test-wheel bench reliability messages lock audit sbom clean
+.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations test-browser test-wheel bench reliability messages lock audit sbom clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -33,6 +33,9 @@ test-destinations: $(READY)  ## Load into a PostgreSQL of its own, which has to 
 
 test-wheel: $(READY)  ## Install what is published into an environment of its own, and follow README
 	$(BIN)/python -m pytest tests/wheel
+
+test-browser: .venv-browser/.ready  ## Log in with a headless Chromium, which has to be installed
+	.venv-browser/bin/python -m pytest -m browser tests/browser
 
 lint: $(READY)  ## Style, formatting and who may import whom
 	$(BIN)/ruff check .
@@ -67,9 +70,9 @@ sbom: .venv-tools/.ready  ## Write build/sbom.json: all that an installation con
 		--output-file build/sbom.json build/installed/bin/python
 
 clean:  ## Remove the environments and what runs left behind
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-browser .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
 
-SUITES := tests/data_sets tests/hostile tests/security tests/wheel
+SUITES := tests/browser tests/data_sets tests/hostile tests/security tests/wheel
 SIDE_BY_SIDE := -n 3 --dist worksteal
 VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
 PACKAGE := --editable '.[sandbox,service-user]'
@@ -106,6 +109,10 @@ $(READY): pyproject.toml uv.lock
 
 .venv-tools/.ready: pyproject.toml
 	$(call install,.venv-tools,--group tools)
+	@touch $@
+
+.venv-browser/.ready: pyproject.toml
+	$(call install,.venv-browser,$(PACKAGE) --group browser)
 	@touch $@
 
 .venv-lowest/.ready: pyproject.toml $(READY)
