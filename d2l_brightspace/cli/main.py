@@ -12,6 +12,7 @@ from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
 from .parameter_types import ORG_UNIT_ID
+from .status import status
 
 _EXAMPLES = """\b
 Examples:
@@ -116,3 +117,4 @@ def check(org_unit_id: int | None) -> None:
 
 
 main.add_command(data_sets)
+main.add_command(status)
