@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from d2l_brightspace.printable import printable
-
 from .errors import reports_errors
 from .parameter_types import NAMES, log_format_option
+from .text_table import print_table
 
 if TYPE_CHECKING:
     from d2l_brightspace.data_sets.catalogue import Catalogue
@@ -55,7 +54,7 @@ def list_data_sets(patterns: tuple[str, ...], pipeline: str, *, as_json: bool) -
         click.echo(json.dumps([one.as_json() for one in found], indent=2))
         return
     heads = ("table", "full", "MB", "differential", "MB", "kept", "version", "loaded up to")
-    _print_table(
+    print_table(
         heads,
         [
             (
@@ -70,6 +69,7 @@ def list_data_sets(patterns: tuple[str, ...], pipeline: str, *, as_json: bool) -
             )
             for one in found
         ],
+        numbers=("MB",),
     )
 
 
@@ -93,7 +93,7 @@ def show_drift(pipeline: str, *, as_json: bool, strict: bool) -> None:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
     elif found:
         heads = ("table", "change", "what")
-        _print_table(heads, [(one.table, one.change, one.detail) for one in found])
+        print_table(heads, [(one.table, one.change, one.detail) for one in found])
     else:
         click.echo("Nothing has changed.")
     sys.exit(1 if strict and found else 0)
@@ -109,18 +109,6 @@ def _tenant_and_state(pipeline: str) -> tuple[Catalogue, Mapping[str, Any]]:
     state = dlt.pipeline(pipeline).state
     of_source = state.get("sources", {}).get(SECTION, {})
     return Catalogue(configured_data_sets_session(), lambda: loaded_tables(of_source)), state
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns that line up; numbers to the right, the last one as long as it is."""
-    lines = [heads, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
-    for line in lines:
-        cells = [
-            cell.rjust(width) if head == "MB" else cell.ljust(width)
-            for head, cell, width in zip(heads, line, widths, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
 
 
 @data_sets.command("load")

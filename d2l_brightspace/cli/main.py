@@ -15,6 +15,7 @@ from .load import load_command
 from .login import login
 from .parameter_types import ORG_UNIT_ID
 from .scopes import scopes
+from .status import status
 
 _EXAMPLES = """\b
 Examples:
@@ -127,3 +128,4 @@ main.add_command(load_command)
 main.add_command(data_sets)
 main.add_command(scopes)
 main.add_command(login)
+main.add_command(status)

@@ -8,7 +8,7 @@ from typing import Any
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 
-def database_file(client: Any) -> Path | None:
+def file_of(client: Any) -> Path | None:
     """The file of a DuckDB database; None where there is none, as in memory.
 
     Relies on a client having the `credentials` that it connects by, before it does.
@@ -29,13 +29,13 @@ def address(client: Any, kind: str) -> str | None:
     Relies on credentials naming these `host`, `port` and `database`, or as `_NAMES` has it.
 
     Args:
-        client: As in `database_file`.
+        client: As in `file_of`.
         kind: Type of the destination, such as `postgres`.
 
     Returns:
         None where neither host nor database is known.
     """
-    file = database_file(client)
+    file = file_of(client)
     if file is not None:
         return str(file)
     credentials = getattr(client, "credentials", None)

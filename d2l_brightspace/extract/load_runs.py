@@ -40,7 +40,7 @@ LOAD_RUNS: dict[str, Any] = {
         "skipped_requests": count("Rows that the run added to skipped_requests."),
         "rows_by_table": text("Rows of the run in each table, as a JSON object."),
         "tables_read": text("Tables that were read and loaded, as a JSON array."),
-        "failed_tables": text("Tables that failed as a whole, as a JSON array."),
+        "failed_tables": text("Tables of which nothing was loaded, as a JSON array."),
         "error": text("Class of the error that ended the run; null where none did."),
         "package_version": text("Version of d2l-brightspace."),
         "dlt_version": text("Version of dlt."),

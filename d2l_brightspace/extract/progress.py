@@ -64,6 +64,11 @@ class TableProgress:
         """Whether nothing more is read for it."""
         return self.state in ("read", "failed")
 
+    @property
+    def is_converted(self) -> bool:
+        """Whether a data set waits for nothing but dlt to take it."""
+        return self.is_over or (self.ended is not None and not self.doing)
+
     def receiver(self) -> Callable[[int], None]:
         """What counts the bytes of one more file, told how many are there."""
         before = self.bytes
@@ -129,7 +134,7 @@ class Snapshot:
         courses_done: How many of them are done: half of all lists counts as half of the courses.
         courses_complete: Whether all courses are found.
         data_sets: Data sets to be looked at; None where it is not about them, or not known yet.
-        data_sets_done: Those that are loaded, skipped or had nothing new.
+        data_sets_done: Those that are converted, skipped or had nothing new.
         rows: Rows read.
         bytes: Bytes of files downloaded.
         skipped: Requests skipped.
@@ -187,7 +192,6 @@ class RunProgress:
         self._courses: list[CourseProgress] = []
         self._sessions: list[tuple[Activity, ActivityCounts]] = []
         self._data_sets: int | None = None
-        self._data_sets_over: set[str] = set()
         self._done_once: set[str] = set()
 
     # -- what those who read call ----------------------------------------------------------------
@@ -241,8 +245,6 @@ class RunProgress:
 
     def finish_data_set(self, resource: str, error: BaseException | None = None) -> None:
         """Note that a data set is done, or why it was skipped."""
-        with self._lock:
-            self._data_sets_over.add(resource)
         if error is not None:
             self.table(resource).skip(error)
         self.finish(resource, error)
@@ -270,14 +272,16 @@ class RunProgress:
         with self._lock:
             tables = [*self.tables.values()]
             courses = [one for one in self._courses if one.tables]
-            data_sets, data_sets_done = self._data_sets, len(self._data_sets_over)
+            data_sets = self._data_sets
         lists, done = sum(one.lists for one in courses), sum(one.lists_done for one in courses)
         found = max((one.found for one in courses), default=None)
         is_known = bool(courses) and not any(one.is_limited for one in courses)
         complete = is_known and all(one.is_complete for one in courses)
         began = min((one.began for one in courses if one.began is not None), default=now)
         left = _seconds_left(done, lists, now - began) if complete else None
+        data_sets_done = 0
         if data_sets is not None:
+            data_sets_done = min(sum(one.is_converted for one in tables), data_sets)
             left = _seconds_left(data_sets_done, data_sets, now - self.began)
         return Snapshot(
             self.phase,
@@ -306,9 +310,9 @@ def _urgency(wait: Wait) -> tuple[bool, float]:
 
 def _seconds_left(done: int, of: int, seconds: float) -> float | None:
     # before that, one slow answer decides
-    if done < max(of * _LEAST_SHARE, 3):
+    if done < max(of * _LEAST_SHARE, 3) or done >= of:
         return None
-    return seconds * max(of - done, 0) / done
+    return seconds * (of - done) / done
 
 
 _LEAST_SHARE = 0.02

@@ -52,8 +52,10 @@ def record_run(
         report: What the run did.
         progress: What it counted.
     """
+    tables = progress.tables.values()
     failed = {failure.table for failure in report.failures}
-    read = {one.table for one in progress.tables.values() if one.state == "read"} - failed
+    failed |= {one.table for one in tables if one.state == "failed"}
+    read = {one.table for one in tables if one.state == "read"} - failed
     values = {
         "outcome": report.outcome,
         "skipped_requests": len(report.skipped),
@@ -76,7 +78,7 @@ def record_failure(
         if not _is_there(pipeline):
             return
         client = pipeline.sql_client()
-        file = addresses.database_file(client)
+        file = addresses.file_of(client)
         if file is not None and not file.exists():
             return  # opening it would make an empty one
         values = {

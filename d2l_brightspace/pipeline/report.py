@@ -207,10 +207,11 @@ def _table(counts: Sequence[TableCount], last_run_at: datetime | None) -> Iterat
     shown = [count for count in counts if count not in unchanged]
     if shown:
         columns = [column for column in _COLUMNS if column.is_needed(shown)]
-        yield f"  {'table':<24}" + "".join(f"{one.head:>{one.width}}" for one in columns)
+        width = max(24, *(len(printable(count.table)) for count in shown))
+        yield f"  {'table':<{width}}" + "".join(f"{one.head:>{one.width}}" for one in columns)
         for count in shown:
             cells = (f"{one.cell(count):>{one.width}}" for one in columns)
-            yield f"  {printable(count.table):<24}" + "".join(cells)
+            yield f"  {printable(count.table):<{width}}" + "".join(cells)
     if unchanged:
         since = f" since {last_run_at:%Y-%m-%d %H:%M} UTC" if last_run_at else ""
         yield f"  {number_of(len(unchanged), 'table')}: nothing new{since}"
@@ -337,7 +338,6 @@ def report_on(
     counted = _rows_of_trace(pipeline)
     tables = [TableCount(name, counted.get(name, 0), None) for name in names]
     skipped: list[dict[str, Any]] = []
-    kind = str(pipeline.destination.destination_type).rpartition(".")[2]
     if client is not None and names:
         tables = _count(pipeline, client, names, loaded.load_ids)
         skipped = _skipped(pipeline, client, loaded.load_ids) if SKIPPED_REQUESTS in names else []
@@ -352,7 +352,7 @@ def report_on(
         loaded.notes,
         strict,
         loaded.failures,
-        None if client is None else addresses.address(client, kind),
+        None if client is None else addresses.address(client, destinations.kind(pipeline)),
         progress.started_at,
         progress.snapshot().seconds,
         activity.requests,

@@ -73,7 +73,7 @@ class PlainLines:
         """Say how far it is."""
         rate = self._pace.rate(snapshot)
         parts = [
-            words.place(snapshot),
+            words.place(snapshot) if snapshot.phase == "reading" else None,
             *words.amounts(snapshot, rate),
             words.waiting(snapshot, rate),
             words.time_left(snapshot),

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from d2l_brightspace.client.activity import ActivityCounts, Wait
+from d2l_brightspace.client.activity import ActivityCounts
 from d2l_brightspace.extract.progress import Snapshot
 from d2l_brightspace.printable import printable
 
@@ -50,7 +50,7 @@ class Pace:
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it: `0.4 s`, `41 s`, `3 min 20 s`, `2 h 05 min`."""
+    """A time as a person says it: `0.4 s`, `41 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -58,7 +58,9 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
 
 
 def number_of(count: int, one: str, many: str | None = None) -> str:
@@ -133,8 +135,3 @@ _WAITS = {
     "rate limit": "waiting as Brightspace's rate limit asks for, {} more",
     "retry": "a request that failed is sent again in {}",
 }
-
-
-def is_held(wait: Wait | None) -> bool:
-    """Whether something holds all requests back."""
-    return wait is not None and wait.reason != "retry"
