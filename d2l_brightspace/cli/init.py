@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from d2l_brightspace.printable import printable
+
 from .errors import reports_errors
 from .parameter_types import FILE, NAMES
 
@@ -134,7 +136,21 @@ def _host(given: str | None) -> str:
 
 
 def _greeting(host: str) -> str:
-    raise NotImplementedError
+    """What a host says that is a Brightspace.
+
+    Raises:
+        ConfigurationError: If it does not answer, or is none.
+    """
+    from d2l_brightspace.checks.host import check_host
+    from d2l_brightspace.client.errors import ConfigurationError
+    from d2l_brightspace.settings import base_url
+
+    found = check_host(base_url(host), {})
+    problems = [one.detail for one in found.findings if not one.ok]
+    if problems or not found.is_brightspace:
+        raise ConfigurationError(printable(". ".join(problems) or "This is no Brightspace", 600))
+    said = (f"{one.name}: {one.detail}" if one.name != host else one.detail for one in found.findings)
+    return "\n".join(printable(line) for line in said)
 
 
 def _ask_scheme() -> str:
@@ -168,7 +184,9 @@ def _show_scopes(names: Sequence[str]) -> None:
 
 
 def _scopes(names: Sequence[str]) -> str:
-    raise NotImplementedError
+    from d2l_brightspace.scopes import needed_scopes
+
+    return " ".join(needed_scopes(names))
 
 
 def _ask_credentials(
@@ -220,10 +238,12 @@ def _endpoints(host: str, scheme: Scheme) -> dict[str, str]:
 
 
 def _public(host: str, names: Sequence[str]) -> dict[Section, dict[str, Any]]:
-    return {
-        _SECTION: {"host": host, "tables": list(names)},
-        ("destination", "warehouse"): {"destination_type": "duckdb"},
-    }
+    import dlt
+
+    settings: dict[Section, dict[str, Any]] = {_SECTION: {"host": host, "tables": list(names)}}
+    if not dlt.config.get("destination.warehouse.destination_type"):
+        settings[("destination", "warehouse")] = {"destination_type": "duckdb"}
+    return settings
 
 
 def _confirm(file: Path, news: Sequence[Change], *, yes: bool) -> bool:
@@ -236,6 +256,7 @@ def _confirm(file: Path, news: Sequence[Change], *, yes: bool) -> bool:
 
 
 def _keep_out_of_git() -> None:
+    """Let git ignore the secrets in a folder that has no such rule; nobody commits them then."""
     ignored = _FOLDER / ".gitignore"
     if not _FOLDER.exists():
         _FOLDER.mkdir(mode=0o700)

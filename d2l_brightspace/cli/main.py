@@ -11,6 +11,7 @@ from d2l_brightspace.printable import printable
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
+from .init import init
 from .load import load_command
 from .login import login
 from .parameter_types import ORG_UNIT_ID
@@ -124,6 +125,7 @@ def check(org_unit_id: int | None) -> None:
     sys.exit(0 if complete else 1)
 
 
+main.add_command(init)
 main.add_command(load_command)
 main.add_command(data_sets)
 main.add_command(scopes)
