@@ -149,7 +149,9 @@ def _greeting(host: str) -> str:
     problems = [one.detail for one in found.findings if not one.ok]
     if problems or not found.is_brightspace:
         raise ConfigurationError(printable(". ".join(problems) or "This is no Brightspace", 600))
-    said = (f"{one.name}: {one.detail}" if one.name != host else one.detail for one in found.findings)
+    said = (
+        f"{one.name}: {one.detail}" if one.name != host else one.detail for one in found.findings
+    )
     return "\n".join(printable(line) for line in said)
 
 
