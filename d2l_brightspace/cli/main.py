@@ -73,14 +73,15 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     sys.exit(start(list(arguments)))
 
 
-main.add_command(import_course)
-main.add_command(copy_course)
-
-
-main.add_command(init)
-main.add_command(load_command)
-main.add_command(check)
-main.add_command(data_sets)
-main.add_command(scopes)
-main.add_command(login)
-main.add_command(status)
+for one in (
+    init,
+    login,
+    scopes,
+    check,
+    load_command,
+    status,
+    data_sets,
+    import_course,
+    copy_course,
+):
+    main.add_command(one)
