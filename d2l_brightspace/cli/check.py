@@ -14,7 +14,7 @@ import click
 from d2l_brightspace.printable import printable
 
 from .errors import print_error, reports_errors
-from .parameter_types import ORG_UNIT_ID
+from .parameter_types import NAMES, ORG_UNIT_ID
 
 if TYPE_CHECKING:
     from d2l_brightspace.checks.findings import Finding, Findings
@@ -36,7 +36,8 @@ _COLOURS = {"OK": "green", "warning": "yellow", "not checked": "yellow"}
 )
 @click.option(
     "--tables",
-    metavar="NAMES",
+    type=NAMES,
+    metavar="TABLES",
     help="Tables, groups or patterns, separated by commas; default: as configured, else core.",
 )
 @click.option(
@@ -44,7 +45,9 @@ _COLOURS = {"OK": "green", "warning": "yellow", "not checked": "yellow"}
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs: one object.")
 @reports_errors
-def check(org_unit_id: int | None, tables: str | None, destination: str, *, as_json: bool) -> None:
+def check(
+    org_unit_id: int | None, tables: list[str] | None, destination: str, *, as_json: bool
+) -> None:
     """Find out what stands in the way of a load: host, clock, credentials, scopes, tables, room.
 
     Sends a few small requests for each table and loads nothing; then estimates what a load takes.
@@ -53,7 +56,7 @@ def check(org_unit_id: int | None, tables: str | None, destination: str, *, as_j
     """
     from d2l_brightspace.checks.everything import Wanted, check_everything
 
-    wanted = Wanted(_names(tables), org_unit_id, destination)
+    wanted = Wanted(tables, org_unit_id, destination)
     with _progress() as say:
         found = check_everything(wanted, say)
     if as_json:
@@ -64,17 +67,6 @@ def check(org_unit_id: int | None, tables: str | None, destination: str, *, as_j
         # missing settings take more lines than a table has room for
         print_error(found.settings_error)
     sys.exit(found.exit_code)
-
-
-def _names(tables: str | None) -> list[str] | None:
-    if tables is None:
-        return None
-    names = [name.strip() for name in tables.split(",") if name.strip()]
-    if not names:
-        raise click.BadParameter(
-            "names no table. Example: --tables core,quizzes.", param_hint="--tables"
-        )
-    return names
 
 
 @contextmanager

@@ -10,12 +10,17 @@ from .check import check
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
+from .init import init
+from .load import load_command
+from .login import login
 from .scopes import scopes
+from .status import status
 
 _EXAMPLES = """\b
 Examples:
   d2l-brightspace demo                 load a local sandbox into DuckDB, to see what it is like
   d2l-brightspace check                what may the credentials of .dlt/secrets.toml read?
+  d2l-brightspace load                 load all that is in the group `core` into the warehouse
   d2l-brightspace sandbox --port 8080  a local Brightspace to try against
 """
 
@@ -57,17 +62,26 @@ def demo(courses: int, users: int, log_messages: int, database: str) -> None:
     add_help_option=False,
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@reports_errors
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Start a local Brightspace (see `d2l-brightspace sandbox --help`)."""
+    from .extras import check_installed
+
+    check_installed("sandbox")
     from d2l_brightspace.sandbox.__main__ import main as start
 
     sys.exit(start(list(arguments)))
 
 
-main.add_command(import_course)
-main.add_command(copy_course)
-
-
-main.add_command(check)
-main.add_command(data_sets)
-main.add_command(scopes)
+for one in (
+    init,
+    login,
+    scopes,
+    check,
+    load_command,
+    status,
+    data_sets,
+    import_course,
+    copy_course,
+):
+    main.add_command(one)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from requests import PreparedRequest, Request
 
+from .activity import Activity
 from .auth.credentials import Authenticator
 from .errors import ProtocolError, RequestContext
 from .http.downloads import Downloads
@@ -59,6 +60,11 @@ class BrightspaceSession:
             base_url, authenticator, transport, limits, self.versions.spoken, sleep
         )
         self._downloads = Downloads(self._sender, _prepare)
+
+    @property
+    def activity(self) -> Activity:
+        """What its requests cost so far, and what waits."""
+        return self._sender.rate_limiter.activity
 
     def close(self) -> None:
         """Close all connections."""

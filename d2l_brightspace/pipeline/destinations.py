@@ -24,7 +24,7 @@ def check_destination(pipeline: dlt.Pipeline, source: DltSource) -> None:
     """
     if pipeline.destination is None or destinations.is_custom_function(pipeline):
         return  # dlt itself says that the destination is missing
-    if "delete-insert" in (destinations.capabilities(pipeline).supported_merge_strategies or ()):
+    if can_replace_rows(pipeline):
         return
     merged = sorted(
         name for name, resource in source.selected_resources.items() if _may_merge(resource)
@@ -37,6 +37,14 @@ def check_destination(pipeline: dlt.Pipeline, source: DltSource) -> None:
             '"snowflake"; or say for each resource that you want whole copies or all versions: '
             'source.users.apply_hints(write_disposition="replace"), or "append".'
         )
+
+
+def can_replace_rows(pipeline: dlt.Pipeline) -> bool:
+    """Whether the destination is a database that deletes and inserts rows by SQL."""
+    if pipeline.destination is None or destinations.is_custom_function(pipeline):
+        return False
+    strategies = destinations.capabilities(pipeline).supported_merge_strategies
+    return "delete-insert" in (strategies or ())
 
 
 def _may_merge(resource: Any) -> bool:

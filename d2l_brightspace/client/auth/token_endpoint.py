@@ -22,7 +22,7 @@ from d2l_brightspace.client.sending.first_contact import FirstContact, HostSetti
 from d2l_brightspace.client.sending.retry_budget import RetryBudget
 
 from .tokens import (
-    AUTHORISE_AGAIN,
+    LOG_IN_AGAIN,
     AccessToken,
     is_sendable,
     is_text,
@@ -56,6 +56,28 @@ class TokenAnswer:
         """The next refresh token; None if the one that was sent goes on working."""
         value = self.fields.get("refresh_token")
         return value if is_text(value) else None
+
+    def first_tokens(self) -> tuple[str, AccessToken]:
+        """Refresh token and access token of a new log-in.
+
+        Raises:
+            AuthenticationError: If one of them is missing.
+        """
+        refresh, access = self.refresh_token(), self.access_token()
+        if access is None:
+            raise AuthenticationError(
+                "The token endpoint's answer holds no `access_token`. Check "
+                "`credentials.token_url`.",
+                error_context(200),
+            )
+        if refresh is None:
+            raise AuthenticationError(
+                "The token endpoint gave no refresh token, so the log-in would end with the first "
+                "access token. In Manage Extensibility switch on 'Enable refresh tokens' for the "
+                "app, and log in again.",
+                error_context(200),
+            )
+        return refresh, access
 
 
 class TokenEndpoint:
@@ -184,7 +206,7 @@ _ERROR_CODES = frozenset(
 _ADVICE = {
     "invalid_grant": (
         "The token endpoint does not accept the refresh token any more: it was used already, has "
-        f"expired, or was revoked. {AUTHORISE_AGAIN}"
+        f"expired, or was revoked. {LOG_IN_AGAIN}"
     ),
     "invalid_client": (
         "The token endpoint does not know the client. Compare `client_id` and `client_secret` "
@@ -216,8 +238,8 @@ def _refusal(status: int, code: object, *, single_use: bool) -> AuthenticationEr
 def _lost_answer(failure: TransportFailure) -> AuthenticationError:
     return AuthenticationError(
         f"The answer of the token endpoint {failure.host} was lost ({failure.reason}). The "
-        "request was not sent again: the refresh token in it may be used up. Run again once; if "
-        f"it is refused then: {AUTHORISE_AGAIN}",
+        "request was not sent again: the token or code in it works once, and may be used up. Run "
+        f"again once; if it is refused then: {LOG_IN_AGAIN}",
         error_context(None),
     )
 

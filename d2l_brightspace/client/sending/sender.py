@@ -127,7 +127,9 @@ class Sender:
             BrightspaceError: If nothing would.
         """
         if isinstance(outcome, Retry):
-            self._sleep(self._delay(outcome, budget))
+            delay = self._delay(outcome, budget)
+            with self.rate_limiter.activity.delay(delay):
+                self._sleep(delay)
         elif isinstance(outcome, Wait):
             self.rate_limiter.hold_all(budget.delay_asked_for(outcome.seconds))
             budget.check()
