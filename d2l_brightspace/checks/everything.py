@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from dlt.common.configuration import with_config
@@ -21,7 +20,7 @@ from d2l_brightspace.endpoints.model import Endpoint
 from d2l_brightspace.extract.estimate import estimate
 from d2l_brightspace.extract.parents import CourseOfferings
 from d2l_brightspace.extract.sampling import Sampler
-from d2l_brightspace.settings import SECTION, Options, checked_org_unit_ids, resolve
+from d2l_brightspace.settings import SECTION, Options, configured_selection, resolve
 from d2l_brightspace.tables import chosen_tables
 
 from .account import AccountCheck, check_account, lasts_for
@@ -89,8 +88,8 @@ def check_everything(wanted: Wanted, say: Callable[[str], object]) -> Findings:
 
 
 def _configured(wanted: Wanted) -> _Load:
-    configured = _settings()
-    endpoints = chosen_tables(wanted.tables or configured["tables"])
+    names, org_unit_ids = configured_selection(wanted.tables)
+    endpoints = chosen_tables(names)
     options: Options = resolve(Options())
     session = configured_session()
     session.limits.max_attempts = min(session.limits.max_attempts, _ATTEMPTS)
@@ -98,24 +97,17 @@ def _configured(wanted: Wanted) -> _Load:
         session,
         configured_credentials(),
         endpoints,
-        checked_org_unit_ids(configured["org_unit_ids"]),
+        org_unit_ids,
         options.course_offerings_from,
-        configured["pinned"],
+        _pinned_versions(),
     )
 
 
 @with_config(sections=("sources", SECTION))
-def _settings(
-    tables: list[str] | None = None,
-    org_unit_ids: list[int] | None = None,
-    lp_version: str | None = None,
-    le_version: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "tables": tables,
-        "org_unit_ids": org_unit_ids,
-        "pinned": {"lp": lp_version, "le": le_version},
-    }
+def _pinned_versions(
+    lp_version: str | None = None, le_version: str | None = None
+) -> dict[str, str | None]:
+    return {"lp": lp_version, "le": le_version}
 
 
 def _ask(found: Findings, load: _Load, wanted: Wanted, say: Callable[[str], object]) -> None:

@@ -306,9 +306,14 @@ def test_the_destination(
     assert checked() == ("failed", "warehouse: the file is no DuckDB database")
     monkeypatch.setenv("DESTINATION__WAREHOUSE__CREDENTIALS", str(tmp_path / "gone" / "x.duckdb"))
     assert "is not there" in checked()[1]
-    outcome, detail = checked("elsewhere")
-    assert outcome == "failed"
-    assert "Set them in [destination.elsewhere]" in detail
+    assert "There is no destination 'elsewhere'" in checked("elsewhere")[1]
+    assert "Set them in [destination.postgres]" in checked("postgres")[1]
+    # that which nobody configured is a file, as for the load
+    monkeypatch.delenv("DESTINATION__WAREHOUSE__CREDENTIALS")
+    monkeypatch.delenv("DESTINATION__WAREHOUSE__DESTINATION_TYPE")
+    outcome, detail = checked()
+    assert (outcome, "warehouse.duckdb, " in detail) == ("OK", True)
+    assert not [*tmp_path.glob("warehouse*")]
 
 
 def test_settings_that_are_missing_or_wrong(
@@ -329,7 +334,7 @@ def test_settings_that_are_missing_or_wrong(
     assert "Did you mean 'quizzes'" in wrong["settings"]["detail"]
     empty = CliRunner().invoke(main, ["check", "--tables", " , "])
     assert empty.exit_code == 2
-    assert "names no table" in empty.output
+    assert "names nothing" in empty.output
 
 
 def test_what_people_read(

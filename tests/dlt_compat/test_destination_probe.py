@@ -57,7 +57,7 @@ def test_what_is_not_configured_is_told_from_what_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = RELIED_ON + "the errors for missing settings"
-    assert not probe("nobody_set_this_one", "a_pipeline").is_configured, words
+    assert not probe("postgres", "a_pipeline").is_configured, words
     set_destination(monkeypatch, "files", "filesystem", "")
     monkeypatch.setenv("DESTINATION__FILES__BUCKET_URL", str(tmp_path))
     found = probe("files", "a_pipeline")
