@@ -126,7 +126,7 @@ def _about_token(check: AccountCheck, authorization: str, now: float) -> Iterato
     if isinstance(expires, (int, float)) and not isinstance(expires, bool):
         check.expires_at = float(expires)
         left = (check.expires_at - now) / 60
-        yield Finding(SECTION, "access token", "OK", f"works for {left:,.0f} minutes from now")
+        yield Finding(SECTION, "access token", "OK", f"works for about {left:,.0f} min from now")
 
 
 def lasts_for(check: AccountCheck, credentials: Any, seconds: float, now: float) -> Finding | None:
@@ -140,7 +140,7 @@ def lasts_for(check: AccountCheck, credentials: Any, seconds: float, now: float)
         SECTION,
         "life",
         "warning",
-        f"the token works for {left / 60:,.0f} minutes, the load takes about {seconds / 60:,.0f}, "
-        "and a bearer token is not renewed: load fewer tables or courses, or use a refresh token "
+        f"the token works for about {left / 60:,.0f} min, the load takes {seconds / 60:,.0f}, and "
+        "a bearer token is not renewed: load fewer tables or courses, or use a refresh token "
         "or a service user",
     )

@@ -177,7 +177,7 @@ def _cost(
             load.session, load.endpoints, ENDPOINTS, courses, observations=observations
         )
     except BrightspaceError as error:
-        why = f"the courses cannot be listed: {words(error)}"
+        why = f"it cannot be estimated: {words(error)}"
         yield Finding("cost", "a load", "not checked", why, is_needed=False)
     seen = observations.credits
     text = (

@@ -15,7 +15,8 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from d2l_brightspace.checks.account import claims_of
+from d2l_brightspace import BearerAuth, IdKeyAuth
+from d2l_brightspace.checks.account import AccountCheck, claims_of, lasts_for
 from d2l_brightspace.cli.main import main
 from d2l_brightspace.endpoints import ENDPOINTS
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
@@ -182,7 +183,7 @@ def test_what_a_token_says_of_itself(check: Check) -> None:
     assert result["users"]["outcome"] == "OK"
     assert result["scopes"]["detail"].endswith("import:job:create users:userdata:read")
     assert result["scopes"]["detail"].isprintable()
-    assert result["access token"]["detail"] == "works for 1 minutes from now"
+    assert result["access token"]["detail"] == "works for about 1 min from now"
     assert result["course packages"]["outcome"] == "scope missing"
     assert "import:job:create" not in result["course packages"]["scope"]
     assert result["credits"]["detail"].startswith("no limit is reported")
@@ -207,6 +208,16 @@ def test_the_time_by_which_signatures_are_corrected(
 @pytest.mark.parametrize("text", ["opaque", "a.b.c", "a.!!.c", "a.W10.c", f"a.{'W' * 9}.c", ""])
 def test_what_is_no_token_that_can_be_read(text: str) -> None:
     assert claims_of(text) is None
+
+
+def test_a_token_that_ends_before_the_load_does() -> None:
+    account = AccountCheck(expires_at=1600.0)
+    warning = lasts_for(account, BearerAuth("t"), seconds=1200, now=1000)
+    assert warning is not None
+    assert "works for about 10 min, the load takes 20, and a bearer token" in warning.detail
+    assert lasts_for(account, BearerAuth("t"), seconds=500, now=1000) is None
+    renewed = IdKeyAuth("a", "b", "c", "d")
+    assert lasts_for(account, renewed, seconds=1200, now=1000) is None
 
 
 def test_credentials_that_are_not_accepted(check: Check, start: Callable[..., Sandbox]) -> None:
@@ -281,6 +292,10 @@ def test_a_host_that_is_no_brightspace(check: Check) -> None:
     with Server(lambda _: Answer(302, headers={"Location": "https://login.example.edu/x?y"})) as s:
         moved = check(s.url, "canary-token")
     assert "sends whoever asks to login.example.edu. " in moved["Brightspace"]["detail"]
+    with Server(lambda _: Answer(503)) as busy:
+        down = check(busy.url, "canary-token")
+        assert len(busy.requests) == 1
+    assert "(status 503): run later" in down["Brightspace"]["detail"]
 
 
 def test_the_destination(

@@ -108,6 +108,8 @@ def _of_error(  # noqa: PLR0911  # a table
         return Cause("no connection in time", f"no connection within {connect_seconds:g} s")
     if isinstance(error, TimeoutError) and "handshake" in str(error):
         return Cause("no connection in time", f"no TLS connection within {connect_seconds:g} s")
+    if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
+        return Cause("no connection in time", "the connection timed out")
     if isinstance(error, OSError) and error.errno in _NO_ROUTE:
         return Cause("no route", "there is no route to it")
     if isinstance(error, (FileNotFoundError, IsADirectoryError)):
