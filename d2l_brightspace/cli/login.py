@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
     from d2l_brightspace.client.auth.token_endpoint import TokenAnswer
 
+    from .credential_settings import CredentialSettings
     from .login_browser import BrowserOptions
-    from .login_settings import LoginSettings
 
 _EXAMPLES = """\b
 Examples:
@@ -78,11 +78,11 @@ def login(  # noqa: PLR0913  # one parameter for each option
     tokens where later commands find them: they win over a configured refresh token. Secrets are
     never taken from the command line, which a shell remembers.
     """
+    from .credential_settings import CredentialSettings
     from .login_browser import BrowserOptions
-    from .login_settings import LoginSettings
 
     given = {"client_id": client_id, "scope": scope, "auth_url": auth_url}
-    settings = LoginSettings(given, yes=yes)
+    settings = CredentialSettings(given, yes=yes)
     browser = BrowserOptions(port, redirect_uri, paste, not no_browser)
     if id_key:
         log_in_by_id_key(settings, browser)
@@ -91,7 +91,7 @@ def login(  # noqa: PLR0913  # one parameter for each option
     click.echo("\nNext: d2l-brightspace check")
 
 
-def log_in(settings: LoginSettings, browser: BrowserOptions) -> None:
+def log_in(settings: CredentialSettings, browser: BrowserOptions) -> None:
     """OAuth2: get tokens by an authorization code, keep them, and say whose they are.
 
     Raises:
@@ -104,7 +104,7 @@ def log_in(settings: LoginSettings, browser: BrowserOptions) -> None:
     from d2l_brightspace.client.limits import Limits
     from d2l_brightspace.settings import resolve
 
-    from .login_settings import needed_scopes
+    from .credential_settings import needed_scopes
 
     settings.must_not_hold("token", "private_key", "app_key")
     settings.complete("host", "client_id", "client_secret")
@@ -130,7 +130,7 @@ def log_in(settings: LoginSettings, browser: BrowserOptions) -> None:
     click.echo(f"The tokens are kept in {store}, which only you can read.")
 
 
-def log_in_by_id_key(settings: LoginSettings, browser: BrowserOptions) -> None:
+def log_in_by_id_key(settings: CredentialSettings, browser: BrowserOptions) -> None:
     """ID-Key: get a user's id and key, and write them into the settings.
 
     Raises:

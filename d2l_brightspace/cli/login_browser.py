@@ -18,7 +18,7 @@ from d2l_brightspace.client.auth.loopback_redirect import (
     checked_redirect_uri,
 )
 
-from .login_settings import is_terminal
+from .credential_settings import is_terminal
 
 
 class Login(Protocol):

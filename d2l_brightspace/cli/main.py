@@ -11,6 +11,7 @@ from d2l_brightspace.printable import printable
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
+from .keys import keys
 from .login import login
 from .parameter_types import ORG_UNIT_ID
 
@@ -118,3 +119,4 @@ def check(org_unit_id: int | None) -> None:
 
 main.add_command(data_sets)
 main.add_command(login)
+main.add_command(keys)

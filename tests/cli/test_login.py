@@ -218,7 +218,7 @@ def test_what_is_missing_is_asked_for_and_written(
     assert result.exit_code == 1
     assert "Missing settings: host, client_secret" in result.output
 
-    monkeypatch.setattr("d2l_brightspace.cli.login_settings.is_terminal", lambda: True)
+    monkeypatch.setattr("d2l_brightspace.cli.credential_settings.is_terminal", lambda: True)
     (project / ".dlt").mkdir()
     secrets = project / ".dlt" / "secrets.toml"
     secrets.write_text(
