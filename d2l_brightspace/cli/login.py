@@ -100,6 +100,7 @@ def log_in(settings: CredentialSettings, browser: BrowserOptions) -> None:
     from d2l_brightspace.client.auth.authorization_code import AuthorizationRequest
     from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
     from d2l_brightspace.client.auth.token_endpoint import TokenEndpoint
+    from d2l_brightspace.client.errors import BrightspaceError
     from d2l_brightspace.client.http.transport import Transport
     from d2l_brightspace.client.limits import Limits
     from d2l_brightspace.settings import resolve
@@ -124,7 +125,11 @@ def log_in(settings: CredentialSettings, browser: BrowserOptions) -> None:
         refresh_token, access_token = answer.first_tokens()
         store = grant.adopt(refresh_token, access_token)
     settings.write()
-    _say_who(settings["host"], auth)
+    try:
+        _say_who(settings["host"], _who(settings["host"], auth))
+    except BrightspaceError as error:
+        # the log-in is done and kept in any case
+        click.secho(f"\nLogged in, but not known as whom: {error}", fg="yellow", err=True)
     _say_scopes(request, answer)
     _say_until(access_token.expires_at)
     click.echo(f"The tokens are kept in {store}, which only you can read.")
@@ -146,27 +151,32 @@ def log_in_by_id_key(settings: CredentialSettings, browser: BrowserOptions) -> N
         base_url(settings["host"]).removesuffix("/d2l/api/"),
         settings["app_id"],
         settings["app_key"],
-        browser.unguessable(),
+        browser.registered,
     )
     keys = request.keys_in(browser.log_in(request))
+    auth = IdKeyAuth(settings["app_id"], settings["app_key"], **keys)
+    # tried before they are kept: anybody on this machine could have sent them
+    user = _who(settings["host"], auth)
+    _say_who(settings["host"], user)
     settings.put(**keys)
     settings.write()
-    _say_who(settings["host"], IdKeyAuth(settings["app_id"], settings["app_key"], **keys))
 
 
-def _say_who(host: str, credentials: BrightspaceCredentials) -> None:
-    from d2l_brightspace.client.errors import BrightspaceError
+def _who(host: str, credentials: BrightspaceCredentials) -> object:
+    """User id of whoever logged in.
+
+    Raises:
+        BrightspaceError: If Brightspace does not say.
+    """
     from d2l_brightspace.connection import connect
 
-    try:
-        session = connect(host, credentials)
-        route = "lp/(version)/users/whoami"
-        user = session.get_json(route, scope="users:own_profile:read").get("Identifier")
-    except BrightspaceError as error:
-        # the log-in is done and kept in any case
-        click.secho(f"Logged in, but {host} does not say as whom: {error}", fg="yellow", err=True)
-    else:
-        click.secho(f"\nLogged in to {host} as user {printable(user)}.", fg="green")
+    session = connect(host, credentials)
+    route = "lp/(version)/users/whoami"
+    return session.get_json(route, scope="users:own_profile:read").get("Identifier")
+
+
+def _say_who(host: str, user: object) -> None:
+    click.secho(f"\nLogged in to {host} as user {printable(user)}.", fg="green")
 
 
 def _say_scopes(request: AuthorizationRequest, answer: TokenAnswer) -> None:

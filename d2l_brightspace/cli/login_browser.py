@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import webbrowser
 from collections.abc import Mapping
@@ -61,11 +60,6 @@ class BrowserOptions:
         """
         usual = f"http://127.0.0.1:{self.port}/callback"
         return checked_redirect_uri(self.redirect_uri or usual)
-
-    def unguessable(self) -> str:
-        """A redirect address below the usual one; one that was chosen stays as it is."""
-        known = self.registered
-        return known if self.redirect_uri else f"{known}/{secrets.token_urlsafe(16)}"
 
     def log_in(self, login: Login) -> dict[str, str]:
         """Let a person log in; returns the parameters of the redirect.

@@ -271,6 +271,28 @@ def test_id_key(sandbox: Sandbox, project: Path, person: Sit, port: int, setting
     }
 
 
+def test_keys_of_somebody_else_are_not_kept(
+    sandbox: Sandbox, project: Path, port: int, settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = sandbox.credentials["id_key"]
+    settings(sandbox.url, app_id=known["app_id"], app_key=known["app_key"])
+    statuses: list[int] = []
+
+    def intrude(address: str) -> bool:
+        callback = f"{address.rpartition('/')[0]}/callback"
+        for query in ("x_a=evil", "x_a=evil&x_b=", "x_a=evil&x_b=a%0Ab", "x_a=evil&x_b=evil"):
+            answer = requests.get(f"{callback}?{query}", timeout=10)
+            statuses.append(answer.status_code)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", intrude)
+    result = log_in("--id-key", "--port", port, "--yes")
+    assert statuses == [400, 400, 400, 200]
+    assert result.exit_code == 1
+    assert "Invalid token" in result.output
+    assert not (project / ".dlt").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

@@ -15,8 +15,9 @@ from .id_key import login_url
 class IdKeyLogin:
     """One log-in of one person.
 
-    Nothing in the answer tells whose it is, so the redirect address had better be one that nobody
-    else can guess. Brightspace redirects to no other, as the request signs it.
+    Nothing in the answer that is documented tells which log-in it belongs to (there is an `x_c`
+    too, of which nobody says what it signs), and the redirect address has to be the app's whole
+    "Trusted URL". So keys are to be tried before they are kept.
     """
 
     site: str
