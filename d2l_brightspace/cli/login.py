@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from contextlib import closing
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ import click
 from d2l_brightspace.printable import printable
 
 from .errors import reports_errors
+from .parameter_types import FILE
 
 if TYPE_CHECKING:
     from d2l_brightspace.client.auth.authorization_code import AuthorizationRequest
@@ -45,6 +47,18 @@ _OAUTH = (
 
 @click.command(epilog=_EXAMPLES)
 @click.option("--id-key", is_flag=True, help="Log in for legacy ID-Key signing.")
+@click.option(
+    "--soap-token",
+    metavar="PURPOSE",
+    help="Get a token for SOAP services, as whom the settings say, into a file.",
+)
+@click.option(
+    "--output",
+    type=FILE,
+    default="brightspace-soap-token.json",
+    show_default=True,
+    help="File for the SOAP token; never overwritten.",
+)
 @click.option("--client-id", help="Client id of the OAuth2 app; default: as configured.")
 @click.option("--scope", help="Scopes to ask for; default: what the configured tables need.")
 @click.option("--auth-url", help="Authorization endpoint; default: as configured, D2L's.")
@@ -63,6 +77,8 @@ _OAUTH = (
 def login(  # noqa: PLR0913  # one parameter for each option
     *,
     id_key: bool,
+    soap_token: str | None,
+    output: Path,
     client_id: str | None,
     scope: str | None,
     auth_url: str | None,
@@ -80,7 +96,11 @@ def login(  # noqa: PLR0913  # one parameter for each option
     """
     from .credential_settings import CredentialSettings
     from .login_browser import BrowserOptions
+    from .soap_token import keep_soap_token
 
+    if soap_token is not None:
+        keep_soap_token(soap_token, output)
+        return
     given = {"client_id": client_id, "scope": scope, "auth_url": auth_url}
     settings = CredentialSettings(given, yes=yes)
     browser = BrowserOptions(port, redirect_uri, paste, not no_browser)

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import click
 
-from d2l_brightspace.client.auth.authorization_code import redirect_parameters
 from d2l_brightspace.client.auth.loopback_redirect import (
     LoopbackRedirect,
     can_be_caught,
@@ -33,6 +32,9 @@ class Login(Protocol):
 
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
         """Whether the parameters of a redirect are the answer to this log-in."""
+
+    def pasted(self, text: str) -> dict[str, str]:
+        """The parameters in what somebody copied from the address where the browser ended."""
 
 
 @dataclass(frozen=True)
@@ -86,16 +88,7 @@ class BrowserOptions:
             f"  {login.redirect_uri}\n"
             "It does not matter if nothing is to be seen there: copy the whole address."
         )
-        return answer_in(_read("Paste it here (it is not shown)"), login)
-
-
-def answer_in(text: str, login: Login) -> dict[str, str]:
-    """The parameters in an address that was pasted, or in what somebody took out of it."""
-    text = text.strip()
-    if "=" in text:
-        return redirect_parameters(text.partition("#")[0].rpartition("?")[2])
-    # the code alone: whose it is, only the proof key tells
-    return {"code": text, "state": getattr(login, "state", "")}
+        return login.pasted(_read("Paste it here (it is not shown)"))
 
 
 def _read(question: str) -> str:

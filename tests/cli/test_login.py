@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from d2l_brightspace.cli.main import main
 from d2l_brightspace.client.errors import AuthenticationError
+from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import configured_session
 from d2l_brightspace.sandbox import Sandbox
 
@@ -321,3 +323,30 @@ def test_a_port_in_use(sandbox: Sandbox, project: Path, settings: Set) -> None:
     assert result.exit_code == 1
     assert "cannot be opened" in result.output
     assert "--port 8718" in result.output
+
+
+def test_soap_token(
+    sandbox: Sandbox, project: Path, settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(sandbox.url, **sandbox.credentials["bearer"])
+    kept = project / "brightspace-soap-token.json"
+    before = len(sandbox.requests)
+    result = log_in("--soap-token", "webservices &")
+    assert result.exit_code == 1
+    assert "is not offered here" in result.output
+    asked = sandbox.requests[before:][-1]
+    assert asked["path"].endswith("/auth/soaptoken")
+    assert asked["query"] == {"purpose": "webservices &"}
+    assert not kept.exists()
+
+    # the sandbox has no such route: which fields the answer has is not published
+    answer = {"any": "CANARY"}
+    monkeypatch.setattr(BrightspaceSession, "get_json", lambda *_, **__: answer)
+    result = log_in("--soap-token", "webservices")
+    assert result.exit_code == 0, result.output
+    assert "CANARY" not in result.output
+    assert json.loads(kept.read_text()) == answer
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    answer["any"] = "another"
+    assert "not overwritten" in log_in("--soap-token", "webservices").output
+    assert json.loads(kept.read_text()) == {"any": "CANARY"}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from d2l_brightspace.client.errors import AuthenticationError
 
+from .authorization_code import pasted_parameters
 from .id_key import login_url
 
 
@@ -34,6 +35,10 @@ class IdKeyLogin:
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
         """Whether the parameters of a redirect hold a user's id and key."""
         return all(_KEY.fullmatch(answer.get(name, "")) for name in ("x_a", "x_b"))
+
+    def pasted(self, text: str) -> dict[str, str]:
+        """The parameters in an address that was pasted."""
+        return pasted_parameters(text)
 
     def keys_in(self, answer: Mapping[str, str]) -> dict[str, str]:
         """The settings that a redirect brought: `user_id` and `user_key`.
