@@ -11,6 +11,7 @@ from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
 from .init import init
+from .keys import keys
 from .load import load_command
 from .login import login
 from .scopes import scopes
@@ -76,6 +77,7 @@ def sandbox(arguments: tuple[str, ...]) -> None:
 for one in (
     init,
     login,
+    keys,
     scopes,
     check,
     load_command,

@@ -99,6 +99,13 @@ class AuthorizationRequest:
             error_context(None, known or None),
         )
 
+    def pasted(self, text: str) -> dict[str, str]:
+        """The parameters in an address that was pasted, or in what somebody took out of it."""
+        if "=" in text:
+            return pasted_parameters(text)
+        # the code alone: whether it is of this log-in, only the proof key tells
+        return {"code": text.strip(), "state": self.state}
+
     def exchange(self, code: str, client_secret: str, endpoint: TokenEndpoint) -> TokenAnswer:
         """Turn the code into tokens.
 
@@ -130,6 +137,11 @@ def redirect_parameters(query: str) -> dict[str, str]:
     """The parameters of a redirect; none where one of them is there twice (RFC 6749, 3.1)."""
     pairs = parse_qsl(query)
     return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
+
+
+def pasted_parameters(address: str) -> dict[str, str]:
+    """The parameters of an address; also where only its end was copied."""
+    return redirect_parameters(address.strip().partition("#")[0].rpartition("?")[2])
 
 
 def granted_scopes(answer: TokenAnswer) -> str | None:
