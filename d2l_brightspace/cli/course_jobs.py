@@ -19,7 +19,7 @@ import click
 
 from d2l_brightspace.printable import printable
 
-from .errors import print_error
+from .errors import folder_problem, print_error
 from .parameter_types import FILE, ORG_UNIT_ID, address_and_port
 
 if TYPE_CHECKING:
@@ -173,12 +173,23 @@ def _reporting(run: Callable[[], int]) -> int:
     except BrightspaceError as error:
         print_error(error)
         return FAILED
+    except OSError as error:
+        if (problem := folder_problem(error)) is None:
+            raise
+        print_error(problem)
+        return WRONG_INPUT
 
 
 def _import(program: str, options: dict[str, Any]) -> int:
     from rich.console import Console
 
-    from d2l_brightspace.course_packages import Importer, Job, UploadLog, WakeSignal
+    from d2l_brightspace.course_packages import (
+        Importer,
+        Job,
+        UploadLog,
+        WakeSignal,
+        check_package,
+    )
     from d2l_brightspace.course_packages.manifest import Line, course_named, read_manifest
     from d2l_brightspace.course_packages.plan import plan_series
     from d2l_brightspace.course_packages.progress import Display, print_table
@@ -190,6 +201,9 @@ def _import(program: str, options: dict[str, Any]) -> int:
     else:
         name = file.absolute() if file else Path(options["job_token"])
         lines = [Line(0, name, course_named(options["course_offering_id"]))]
+        if file and not (options["job_token"] or options["ledger"]):
+            # before Brightspace is asked; a file that an upload log knows may be gone by now
+            check_package(file.absolute(), force=options["force"])
     console = Console()
     wake_signal = WakeSignal()
     path = options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
@@ -28,6 +30,7 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
 
             from d2l_brightspace.client.errors import BrightspaceError
 
+            error = folder_problem(error) or error
             if not isinstance(error, (BrightspaceError, DltException)):
                 raise
             if report := getattr(error, "report", None):
@@ -37,6 +40,18 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
             sys.exit(1)
 
     return wrapped
+
+
+def folder_problem(error: Exception) -> Exception | None:
+    """What to say where dlt's folder of `DLT_DATA_DIR` cannot be used; None for other errors."""
+    folder = os.environ.get("DLT_DATA_DIR")
+    if not (folder and isinstance(error, OSError) and error.filename):
+        return None
+    if not Path(str(error.filename)).absolute().is_relative_to(Path(folder).absolute()):
+        return None
+    from d2l_brightspace.pipeline.working_folder import unwritable
+
+    return unwritable(folder, error)
 
 
 def print_error(error: Exception) -> None:

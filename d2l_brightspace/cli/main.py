@@ -12,6 +12,7 @@ from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
 from .parameter_types import ORG_UNIT_ID
+from .whole_sentences import WholeSentences
 
 _EXAMPLES = """\b
 Examples:
@@ -24,7 +25,9 @@ Examples:
 _SHOWN_DETAIL = 600
 
 
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=WholeSentences, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="d2l-brightspace")
 def main() -> None:
     """Load D2L Brightspace into a database.
