@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations bench reliability lock audit sbom clean
+.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations test-browser test-wheel bench reliability messages lock audit sbom clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -31,6 +31,12 @@ test-destinations: $(READY)  ## Load into a PostgreSQL of its own, which has to 
 	$(call install,$(VENV),--group destinations)
 	$(BIN)/python -m pytest -m destinations tests/destinations
 
+test-wheel: $(READY)  ## Install what is published into an environment of its own, and follow README
+	$(BIN)/python -m pytest tests/wheel
+
+test-browser: .venv-browser/.ready  ## Log in with a headless Chromium, which has to be installed
+	.venv-browser/bin/python -m pytest -m browser tests/browser
+
 lint: $(READY)  ## Style, formatting and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,6 +51,9 @@ bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 
 reliability: $(READY)  ## Write docs/reliability.md from the tests
 	$(BIN)/python -m tests.reliability
+
+messages: $(READY)  ## Write docs/messages.md from the tests
+	$(BIN)/python -m tests.cli.messages
 
 lock:  ## Write uv.lock anew: the versions that uv installs here; needs uv
 	uv lock --default-index https://pypi.org/simple
@@ -61,9 +70,9 @@ sbom: .venv-tools/.ready  ## Write build/sbom.json: all that an installation con
 		--output-file build/sbom.json build/installed/bin/python
 
 clean:  ## Remove the environments and what runs left behind
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-browser .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
 
-SUITES := tests/data_sets tests/hostile tests/security
+SUITES := tests/browser tests/data_sets tests/hostile tests/security tests/wheel
 SIDE_BY_SIDE := -n 3 --dist worksteal
 VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
 PACKAGE := --editable '.[sandbox,service-user]'
@@ -100,6 +109,10 @@ $(READY): pyproject.toml uv.lock
 
 .venv-tools/.ready: pyproject.toml
 	$(call install,.venv-tools,--group tools)
+	@touch $@
+
+.venv-browser/.ready: pyproject.toml
+	$(call install,.venv-browser,$(PACKAGE) --group browser)
 	@touch $@
 
 .venv-lowest/.ready: pyproject.toml $(READY)

@@ -57,6 +57,11 @@ def configured_session(sleep: Callable[[float], None] = time.sleep) -> Brightspa
     return connect(host, credentials, pinned=pinned, sleep=sleep)
 
 
+def configured_credentials() -> BrightspaceCredentials:
+    """The credentials that the source would use."""
+    return _settings()[1]
+
+
 @with_config(sections=("sources", SECTION))
 def _settings(
     host: str = dlt.config.value,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
-from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration import configspec, resolve_configuration, with_config
 from dlt.common.configuration.specs import BaseConfiguration
 
 from .client.errors import ConfigurationError
@@ -233,6 +233,27 @@ def checked_start_date(start_date: str | date | None) -> datetime | None:
             'loaded. Set the first day to load. Example: start_date = "2026-09-01".'
         )
     return start
+
+
+def configured_selection(
+    tables: Sequence[str] | None = None, org_unit_ids: Sequence[int] | None = None
+) -> tuple[list[str] | None, list[int] | None]:
+    """The tables and courses of a load: those that are given, else those of the settings.
+
+    Raises:
+        ConfigurationError: If a setting cannot be right.
+    """
+    with plain_setting_errors():
+        of_settings = _selection()
+    names, ids = tables or of_settings[0], org_unit_ids or of_settings[1]
+    return None if names is None else list(names), checked_org_unit_ids(ids)
+
+
+@with_config(sections=("sources", SECTION))
+def _selection(
+    tables: list[str] | None = None, org_unit_ids: list[int] | None = None
+) -> tuple[list[str] | None, list[int] | None]:
+    return tables, org_unit_ids
 
 
 _NO_ID = 2**63

@@ -12,7 +12,10 @@ import dlt
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.destinations import destination as custom_destination
 from dlt.destinations import duckdb as duckdb_destination
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.configuration import (
+    DuckDbBaseCredentials,
+    DuckDbCredentials,
+)
 from dlt.destinations.sql_client import SqlClientBase
 
 from . import duckdb_files, exchange, staging
@@ -149,6 +152,23 @@ def kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
         return
     with pipeline.sql_client():
         yield
+
+
+def read_only_client(pipeline: dlt.Pipeline) -> SqlClientBase[Any]:
+    """A client of the destination that changes nothing, where the destination can be told so.
+
+    Relies on credentials being resolved anew for each client.
+    """
+    client = pipeline.sql_client()
+    credentials = getattr(client, "credentials", None)
+    if isinstance(credentials, DuckDbBaseCredentials):
+        credentials.read_only = True
+    return client
+
+
+def kind(pipeline: dlt.Pipeline) -> str:
+    """The type of a pipeline's destination, such as `postgres`, whatever its name is."""
+    return str(pipeline.destination.destination_type).rpartition(".")[2]
 
 
 def qualified(client: SqlClientBase[Any], table: str) -> str:

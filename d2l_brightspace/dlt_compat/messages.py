@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dlt
 from dlt.common import logger
@@ -15,7 +16,12 @@ from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.exceptions import DltException
 from dlt.common.schema.exceptions import DataValidationError
-from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
+from dlt.destinations.exceptions import (
+    DatabaseException,
+    DatabaseUndefinedRelation,
+    DestinationConnectionError,
+    LoadClientNotConnected,
+)
 from dlt.load.exceptions import LoadClientJobException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
@@ -23,12 +29,15 @@ __all__ = [
     "OUT_OF_REACH",
     "ConfigFieldMissingException",
     "DataValidationError",
+    "DatabaseException",
+    "DatabaseUndefinedRelation",
     "DltException",
     "LoadClientJobException",
     "PipelineStepFailed",
     "SqlClientNotAvailable",
     "causes",
     "filter_log",
+    "log_to",
     "resource_with_arrow_hints_kept",
     "table_of",
     "without_advice",
@@ -79,6 +88,32 @@ def filter_log(*filters: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
         yield
     finally:
         log.removeFilter(let_pass)
+
+
+@contextmanager
+def log_to(before: Any, stream: Any) -> Iterator[None]:
+    """Write log lines to another stream for a while: those of dlt's logger and of the root.
+
+    Relies on dlt writing its log by a `StreamHandler` of `dlt.common.logger.LOGGER`.
+
+    Args:
+        before: The stream they are written to; handlers with another one are left alone.
+        stream: The other stream.
+    """
+    loggers = {logger.LOGGER or logging.getLogger("dlt"), logging.getLogger()}
+    changed = [
+        handler
+        for log in loggers
+        for handler in log.handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is before
+    ]
+    for handler in changed:
+        handler.setStream(stream)
+    try:
+        yield
+    finally:
+        for handler in changed:
+            handler.setStream(before)
 
 
 def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:

@@ -26,7 +26,9 @@ from .executor import Node, Run
 from .field_tree import UNDECLARED
 from .findings import TableFailure, report_failure, report_notes
 from .handles import Handles, handles_of
+from .load_runs import add_load_runs, load_runs_table
 from .parents import CourseOfferings
+from .progress import current_progress
 from .skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from .undeclared import settle_undeclared
 from .units import Unit
@@ -73,6 +75,7 @@ class Reader:
         resource: DltResource = dlt.resource(rows, name=endpoint.name)
         # this first: a variant starts from the hints that the resource has by then
         resource.apply_hints(**SKIPPED_REQUESTS, create_table_variant=True)
+        add_load_runs(resource)
         hints = table_hints(endpoint)
         if endpoint.since is not None and endpoint.since.field is not None:
             hints["incremental"] = dlt.sources.incremental(
@@ -97,8 +100,12 @@ class Reader:
         if run is None or run.has_started:
             run = self._run = Run(self._session, self._courses, self._endpoints)
         node = run.join(endpoint, tabulate, handles.demand(self._params(endpoint, since)))
+        progress = current_progress()
+        progress.watch(self._session.activity)
+        progress.table(endpoint.name, handles.table)
         output = _Output(endpoint, node, tabulate, handles)
         is_new = handles.makes_table and pipes.known_table(handles.table) is None
+        yield from map(pipes.past_steps, load_runs_table())
         if handles.as_rows:
             yield from _room_for_ids(handles.table)
         # the other resources join before the first request
@@ -116,6 +123,7 @@ class Reader:
             if is_new:
                 yield from output.empty_table()
             report_failure(TableFailure(endpoint.name, handles.table, failure))
+        progress.finish(endpoint.name, failure)
 
     def _params(self, endpoint: Endpoint, since: datetime) -> dict[str, str]:
         params = {name: str(value) for name, value in self._parameters(endpoint.name).items()}
@@ -208,6 +216,8 @@ class _Output:
             for skip in skips:
                 logger.warning("%s was skipped: %s", self._endpoint.name, skip.error)
         elif skips:
+            for skip in skips:
+                self._node.progress.skip(skip.error)
             rows = [skipped_request(self._endpoint.name, skip) for skip in skips]
             yield pipes.past_steps(rows, str(SKIPPED_REQUESTS["table_name"]))
 

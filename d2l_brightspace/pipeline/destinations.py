@@ -26,7 +26,7 @@ def check_destination(pipeline: dlt.Pipeline, source: DltSource) -> None:
     if pipeline.destination is None or destinations.is_custom_function(pipeline):
         return  # dlt itself says that the destination is missing
     _check_names(pipeline)
-    if "delete-insert" in (destinations.capabilities(pipeline).supported_merge_strategies or ()):
+    if can_replace_rows(pipeline):
         return
     merged = sorted(
         name for name, resource in source.selected_resources.items() if _may_merge(resource)
@@ -55,6 +55,14 @@ def _check_names(pipeline: dlt.Pipeline) -> None:
         f'requested. Rename one of them, for example dataset_name="{datasets[0]}_data", or '
         'destination=dlt.destinations.duckdb("warehouse.duckdb").'
     )
+
+
+def can_replace_rows(pipeline: dlt.Pipeline) -> bool:
+    """Whether the destination is a database that deletes and inserts rows by SQL."""
+    if pipeline.destination is None or destinations.is_custom_function(pipeline):
+        return False
+    strategies = destinations.capabilities(pipeline).supported_merge_strategies
+    return "delete-insert" in (strategies or ())
 
 
 def _may_merge(resource: Any) -> bool:
