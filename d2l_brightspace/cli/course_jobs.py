@@ -183,13 +183,7 @@ def _reporting(run: Callable[[], int]) -> int:
 def _import(program: str, options: dict[str, Any]) -> int:
     from rich.console import Console
 
-    from d2l_brightspace.course_packages import (
-        Importer,
-        Job,
-        UploadLog,
-        WakeSignal,
-        check_package,
-    )
+    from d2l_brightspace.course_packages import Importer, Job, UploadLog, WakeSignal
     from d2l_brightspace.course_packages.manifest import Line, course_named, read_manifest
     from d2l_brightspace.course_packages.plan import plan_series
     from d2l_brightspace.course_packages.progress import Display, print_table
@@ -202,8 +196,8 @@ def _import(program: str, options: dict[str, Any]) -> int:
         name = file.absolute() if file else Path(options["job_token"])
         lines = [Line(0, name, course_named(options["course_offering_id"]))]
         if file and not (options["job_token"] or options["ledger"]):
-            # before Brightspace is asked; a file that an upload log knows may be gone by now
-            check_package(file.absolute(), force=options["force"])
+            # a file that an upload log knows may be gone by now
+            _check_file(file, force=options["force"])
     console = Console()
     wake_signal = WakeSignal()
     path = options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))
@@ -232,6 +226,17 @@ def _import(program: str, options: dict[str, Any]) -> int:
     if manifest:
         print_table(console, results)
     return _conclude(program, results, series=manifest is not None)
+
+
+def _check_file(file: Path, *, force: bool) -> None:
+    """Look at the file before Brightspace is asked anything."""
+    from d2l_brightspace.client.errors import ConfigurationError
+    from d2l_brightspace.course_packages import check_package
+
+    try:
+        check_package(file.absolute(), force=force)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error.message}\nNothing was uploaded.") from None
 
 
 def _copy(program: str, options: dict[str, Any]) -> int:
