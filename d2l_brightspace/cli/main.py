@@ -16,6 +16,7 @@ from .load import load_command
 from .login import login
 from .scopes import scopes
 from .status import status
+from .whole_sentences import WholeSentences
 
 _EXAMPLES = """\b
 Examples:
@@ -26,7 +27,9 @@ Examples:
 """
 
 
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=WholeSentences, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="d2l-brightspace")
 def main() -> None:
     """Load D2L Brightspace into a database.
