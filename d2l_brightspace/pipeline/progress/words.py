@@ -37,7 +37,9 @@ class Pace:
         self._seen: deque[Snapshot] = deque()
 
     def rate(self, now: Snapshot) -> Rate:
-        """The rate up to a snapshot, which is remembered."""
+        """The rate up to a snapshot, which is remembered; each phase has its own."""
+        if self._seen and self._seen[-1].phase != now.phase:
+            self._seen.clear()
         while len(self._seen) > 1 and now.seconds - self._seen[0].seconds > _WINDOW_SECONDS:
             self._seen.popleft()
         self._seen.append(now)
