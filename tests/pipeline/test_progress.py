@@ -134,7 +134,7 @@ def test_lines_are_stamped_and_there_at_once() -> None:
     [
         (Wait("credits", 12.4), "waiting for credits of the rate limit, 12 s more"),
         (Wait("rate limit", 90.0), "waiting as Brightspace's rate limit asks for, 1 min 30 s more"),
-        (Wait("retry", 4.0), "a request that failed is sent again in 4.0 s"),
+        (Wait("retry", 4.0), "a request that failed is sent again in 4 s"),
         (Wait("credits", 0.2), None),
         (None, None),
     ],
