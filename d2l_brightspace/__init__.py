@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .pipeline.progress import command_progress
     from .pipeline.report import RunReport
     from .pipeline.run import run
+    from .pipeline.warehouse import warehouse
     from .rest_api import rest_api_config
     from .source import d2l_brightspace_source, log_message
 
@@ -77,6 +78,7 @@ _HOMES = {
     "pipeline.report": ("RunReport",),
     "pipeline.progress": ("command_progress",),
     "pipeline.run": ("run",),
+    "pipeline.warehouse": ("warehouse",),
     "course_packages.source": ("import_jobs_source",),
     "rest_api": ("rest_api_config",),
     "source": ("d2l_brightspace_source", "log_message"),
@@ -115,6 +117,7 @@ __all__ = [
     "log_message",
     "rest_api_config",
     "run",
+    "warehouse",
 ]
 
 

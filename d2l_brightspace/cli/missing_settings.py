@@ -36,7 +36,8 @@ def _one_of(field: str, blocks: list[LookupTraces]) -> Iterator[str]:
         yield f"  {block.spec_name:<17} {', '.join(block.traces)}{there}"
     yield f"  under [{section}] in .dlt/secrets.toml, or in the environment, e.g. {variable}"
     if len(blocks) > 1:
-        yield "  (which one is for whom, and where its values come from: README, Credentials)"
+        yield "  (which one is for whom, and where its values come from: README, Credentials;"
+        yield "  `d2l-brightspace login` asks for what RefreshTokenAuth needs, and logs in)"
 
 
 def _value(field: str, traces: Iterable[Any]) -> Iterator[str]:

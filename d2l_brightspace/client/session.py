@@ -23,7 +23,7 @@ from .http.uploads import FileUpload
 from .limits import Limits
 from .paging.list_reader import ListReader
 from .routes import Route
-from .sending.sender import Sender
+from .sending.sender import Observer, Sender
 from .versions import Versions
 
 Parts = Mapping[str, "int | str"]
@@ -69,6 +69,10 @@ class BrightspaceSession:
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+
+    def observe(self, observer: Observer) -> None:
+        """Call a function after each answer, in the thread that asked; only one does so."""
+        self._sender.observer = observer
 
     def list_reader(self, path: str, route: Route, context: RequestContext) -> ListReader:
         """Make a reader of one list; sends nothing yet.

@@ -8,22 +8,19 @@ is looked at every now and then in any case.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import socket
 import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from d2l_brightspace.client.errors import ConfigurationError
+from d2l_brightspace.client.http.bounded_server import BoundedServer
 from d2l_brightspace.client.http.origins import is_loopback
 
 from .wake_signal import WakeSignal
 
-MOST_CONNECTIONS = 16
-"""A new one above that ends the oldest: who holds connections open must not keep others out."""
 MOST_BODY_BYTES = 64 * 1024
 SECONDS_BETWEEN_WAKES = 2.0
 """As often as a job is looked at that moves on; calls in between count as one."""
@@ -64,7 +61,7 @@ class CallbackReceiver:
         path = f"/{secrets.token_urlsafe(16)}"
         self._calls = _Calls(wake_signal, seconds_between_wakes)
         try:
-            self._server = _Server((self._address, port), _handler(path, self._calls.note))
+            self._server = BoundedServer((self._address, port), _handler(path, self._calls.note))
         except OSError as error:
             raise ConfigurationError(
                 f"--listen {self._address}:{port}: the port cannot be opened ({error.strerror}); "
@@ -120,52 +117,6 @@ class _Calls:
     def end(self) -> None:
         self._ended.set()
         self._called.set()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128  # callers beyond the five of the standard library wait a second
-
-    def __init__(self, place: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
-        self._lock = threading.Lock()
-        self._open: dict[socket.socket, None] = {}  # in the order of their arrival
-        super().__init__(place, handler)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
-            self._end_oldest()
-            if not self._places.acquire(timeout=1):
-                self.shutdown_request(request)
-                return
-        with self._lock:
-            self._open[request] = None
-        try:
-            super().process_request(request, client_address)
-        except BaseException:
-            self._forget(request)
-            raise
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._forget(request)
-
-    def _end_oldest(self) -> None:
-        with self._lock:
-            oldest = next(iter(self._open), None)
-            if oldest is not None:
-                with contextlib.suppress(OSError):
-                    oldest.shutdown(socket.SHUT_RDWR)  # its thread reads an end, and ends
-
-    def _forget(self, request: socket.socket) -> None:
-        with self._lock:
-            del self._open[request]
-        self._places.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a caller that goes away is no concern of the user's."""
 
 
 def _handler(path: str, on_call: Callable[[], None]) -> type[BaseHTTPRequestHandler]:

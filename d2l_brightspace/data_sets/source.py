@@ -27,11 +27,13 @@ from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.dlt_compat.pipes import current_load_id
+from d2l_brightspace.dlt_compat.source_functions import settings_of
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
 from d2l_brightspace.extract.findings import report_notes
 from d2l_brightspace.extract.load_runs import add_load_runs, load_runs_table
 from d2l_brightspace.extract.progress import current_progress
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, Skip, skipped_request
+from d2l_brightspace.setting_checks import checked, checked_settings
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
@@ -49,6 +51,7 @@ OTHER_DATA_SETS = "other_data_sets"
 """Loads what the tenant offers and the dictionary does not know, each into a table of its own."""
 
 
+@checked
 @dlt.source(name=SECTION, section=SECTION, max_table_nesting=0)
 def brightspace_data_sets_source(
     host: str | None = None,
@@ -114,17 +117,36 @@ def brightspace_data_sets_source(
     return [*_audit_tables(), _codes(), _changes_of_list(context), *resources, *others]
 
 
-@with_config(sections=("sources", SECTION))
 def configured_data_sets_session(
     host: str | None = None,
     credentials: BrightspaceCredentials | None = None,
     lp_version: str | None = None,
 ) -> BrightspaceSession:
-    """The session that the source would use, from the same settings."""
+    """The session that the source would use, from the same settings.
+
+    Raises:
+        ConfigurationError: If a setting cannot be right.
+    """
     import_pandas_if_installed()
-    given = {"host": host, "credentials": credentials, "lp_version": lp_version}
-    arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return _session(**arguments)
+    given = _without_none({"host": host, "credentials": credentials, "lp_version": lp_version})
+    with checked_settings((SECTION,), settings_of(_own_settings), given):
+        given = _without_none(_own_settings(**given))
+    # what is not given there comes from the settings of the other source
+    with checked_settings((REST_SECTION,), settings_of(_session), given):
+        return _session(**given)
+
+
+@with_config(sections=("sources", SECTION))
+def _own_settings(
+    host: str | None = None,
+    credentials: BrightspaceCredentials | None = None,
+    lp_version: str | None = None,
+) -> dict[str, Any]:
+    return {"host": host, "credentials": credentials, "lp_version": lp_version}
+
+
+def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @with_config(sections=("sources", REST_SECTION))
@@ -133,7 +155,6 @@ def _session(
     credentials: BrightspaceCredentials = dlt.secrets.value,
     lp_version: str | None = None,
 ) -> BrightspaceSession:
-    # what is not given comes from the settings of the other source
     return connect(host, credentials, pinned={"lp": lp_version})
 
 

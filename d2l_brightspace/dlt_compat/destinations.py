@@ -17,7 +17,7 @@ from dlt.destinations.impl.duckdb.configuration import (
 )
 from dlt.destinations.sql_client import SqlClientBase
 
-from . import duckdb_files, staging
+from . import duckdb_files, exchange, staging
 
 
 def capabilities(pipeline: dlt.Pipeline) -> DestinationCapabilitiesContext:
@@ -53,6 +53,7 @@ def private_destination(pipeline: dlt.Pipeline, **values: Any) -> Iterator[None]
     _find_out_once(replacement)
     _adapt_duckdb(replacement)
     staging.empty_after_load(replacement)
+    exchange.honour_exchanges(replacement)
     pipeline.destination = replacement
     try:
         yield

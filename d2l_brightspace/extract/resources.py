@@ -16,7 +16,8 @@ from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, RequestCo
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat import pipes
 from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, new_dlt_ids
-from d2l_brightspace.endpoints.model import Endpoint
+from d2l_brightspace.dlt_compat.exchange import exchange
+from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, Endpoint
 from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Tabulator, add_constant, to_rows
@@ -31,6 +32,7 @@ from .progress import current_progress
 from .skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from .undeclared import settle_undeclared
 from .units import Unit
+from .whole_tables import are_exchanged
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +165,7 @@ class _Output:
         self._batch = Batcher(endpoint, tabulate, node.typed)
         self._is_empty = True
         self._keys: list[pa.Table] = []
+        self._kept: set[int] = set()
 
     def items(self, run: Run) -> Generator[Any, None, BrightspaceError | None]:
         """Tables or rows as they come, None where there is nothing yet.
@@ -186,9 +189,18 @@ class _Output:
         failure = self._failure()
         if failure is None and self._is_empty:
             yield from self._table(self._tabulate([]).table)
+        if failure is None and are_exchanged():
+            yield from self._exchange()
         if self._handles.merges_by_key:
             pipes.declare_distinct(self._handles.table, distinct=self._are_distinct())
         return failure
+
+    def _exchange(self) -> Iterator[Any]:
+        """Have all old rows go, but for those of lists that were skipped."""
+        if self._is_empty:
+            # without any rows of a table dlt would leave it as it is
+            yield from self.empty_table()
+        exchange(self._handles.table, _column_of_courses(self._endpoint), self._kept)
 
     def empty_table(self) -> Iterator[Any]:
         """No rows, for a table that exists all the same."""
@@ -218,6 +230,7 @@ class _Output:
 
     def _group(self, units: list[Unit]) -> Iterator[Any]:
         table, skips = self._batch(units)
+        self._kept.update(one for unit in units if unit.errors for one in unit.org_unit_ids)
         if self._handles.retires:
             for skip in skips:
                 if skip.rows_missing != 0:  # the rows that are missing would be retired
@@ -334,6 +347,13 @@ def _room_for_ids(table_name: str) -> Iterator[Any]:
 def _with_ids(table: pa.Table) -> pa.Table:
     ids = pa.array(new_dlt_ids(table.num_rows), pa.string())
     return table.append_column(pa.field(DLT_ID, pa.string(), nullable=False), ids)
+
+
+def _column_of_courses(endpoint: Endpoint) -> str | None:
+    """The column that says which course a row is about; None in tables of the whole tenant."""
+    if endpoint.parent == COURSE_OFFERINGS and len(endpoint.keys) == 1:
+        return endpoint.keys[0]  # one row a course
+    return endpoint.replaces
 
 
 _SAME_UNIT = "{column} IN (SELECT {column} FROM {{staging_table}})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import dlt
 import pyarrow
@@ -22,6 +22,7 @@ from d2l_brightspace.settings import resolve
 from .destinations import can_replace_rows, check_destination, merge_in_transactions
 from .errors import plain_errors
 from .failed_tables import FailedTables
+from .full_refresh import full_refresh as exchange_tables
 from .leftovers import delete_ended_packages, no_interrupted_extraction
 from .load_runs import record_failure, record_run
 from .lock import lock_working_folder
@@ -41,6 +42,7 @@ def run(
     source: DltSource,
     *,
     strict: bool = False,
+    full_refresh: bool = False,
     progress: ProgressDisplay | None = None,
 ) -> RunReport:
     """Load a source once.
@@ -59,6 +61,9 @@ def run(
         pipeline: Where to load to; its `refresh` setting is honoured.
         source: What to load.
         strict: Whether something skipped makes the exit code 1.
+        full_refresh: Whether to read everything anew and exchange each table as a whole, so that
+            rows which are in no list any more go as well. Until its exchange a table holds its
+            old rows.
         progress: Shows the run while it lasts; None to show nothing.
 
     Raises:
@@ -82,8 +87,9 @@ def run(
             _surroundings(source),
         ):
             check_destination(pipeline, source)
+            refresh = exchange_tables(pipeline, source) if full_refresh else nullcontext()
             with merge_in_transactions(pipeline):
-                watched.report = _load(pipeline, source, watched, strict=strict)
+                watched.report = _load(pipeline, source, watched, refresh, strict=strict)
     report = watched.report
     if report.failures:
         raise failure_of(report)
@@ -111,11 +117,18 @@ def _surroundings(source: DltSource) -> Iterator[None]:
         yield
 
 
-def _load(pipeline: dlt.Pipeline, source: DltSource, watched: Watch, *, strict: bool) -> RunReport:
+def _load(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    watched: Watch,
+    refresh: AbstractContextManager[None],
+    *,
+    strict: bool,
+) -> RunReport:
     watched.progress.writes_load_runs = can_replace_rows(pipeline)
     with ExitStack() as stack:
         try:
-            loaded = _read_and_load(pipeline, source, watched, stack)
+            loaded = _read_and_load(pipeline, source, watched, refresh, stack)
         except BaseException as error:
             record_failure(pipeline, source.name, error, watched.progress)
             raise
@@ -123,13 +136,18 @@ def _load(pipeline: dlt.Pipeline, source: DltSource, watched: Watch, *, strict: 
 
 
 def _read_and_load(
-    pipeline: dlt.Pipeline, source: DltSource, watched: Watch, stack: ExitStack
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    watched: Watch,
+    refresh: AbstractContextManager[None],
+    stack: ExitStack,
 ) -> Loaded:
     notes = finish_pending(pipeline)
     make_private(pipeline)  # dlt makes it anew where the dataset is gone
     known = data_tables(pipeline)
     watched.enter("reading")
-    findings = _extract(pipeline, source, watched)
+    with refresh:
+        findings = _extract(pipeline, source, watched)
     watched.enter("normalizing")
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()

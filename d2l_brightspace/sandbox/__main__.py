@@ -70,7 +70,9 @@ def _serve(sandbox: Sandbox, port: int) -> int:
 def _greeting(sandbox: Sandbox) -> str:
     return (
         f"# The sandbox listens on {sandbox.url} (Ctrl-C ends it).\n"
-        "# For .dlt/secrets.toml: the host and ONE of the four credentials blocks.\n\n"
+        "# For .dlt/secrets.toml: the host and ONE of the four credentials blocks.\n"
+        "# To try the log-in: block 2 without refresh_token, then `d2l-brightspace login`; or\n"
+        "# block 4 without user_id and user_key, then `d2l-brightspace login --id-key`.\n\n"
         f"{as_toml(sandbox.credentials, sandbox.url)}\n"
     )
 
@@ -79,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m d2l_brightspace.sandbox",
         description="Serve a small, deterministic Brightspace on 127.0.0.1 to try things against. "
-        "It answers programs of this machine only, and no pages in a browser.",
+        "It answers programs of this machine only, and no other web pages in a browser.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -20,6 +20,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .control import control_routes
+from .log_in_pages import log_in_routes
 from .loopback import LoopbackOnly
 from .oauth import OAuthError
 from .problems import RefusedError, invalid_parameters, plain, unauthorized
@@ -38,6 +39,7 @@ def build_app(state: State) -> Starlette:
     app = Starlette(
         routes=[
             StarletteRoute("/core/connect/token", token.answer, methods=["POST"]),
+            *log_in_routes(state),
             StarletteRoute("/storage/{name}", Storage(state).answer),
             Mount("/sandbox", routes=control_routes(state)),
             Mount("/", app=Api(state, Router(all_routes()))),

@@ -25,6 +25,7 @@ def credentials(state: State, url: str) -> dict[str, dict[str, str]]:
             "client_secret": keyring.client_secret,
             "refresh_token": state.issuer.refresh_token,
             "token_url": token_url,
+            "auth_url": f"{url.rstrip('/')}/oauth2/auth",
         },
         "service_user": {
             "client_id": keyring.service_client_id,

@@ -1,4 +1,4 @@
-"""The token endpoint: rotating refresh tokens, and client credentials by signed assertion."""
+"""The token endpoint: codes, rotating refresh tokens, client credentials by signed assertion."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import jwt
 
+from .authorization_codes import AuthorizationCodes
 from .clock import Clock
 from .keyring import Keyring
 from .scopes import intersect
@@ -46,12 +47,17 @@ class OAuthError(Exception):
 class TokenIssuer:
     """Hands out access tokens and knows which are good."""
 
-    def __init__(self, settings: SandboxSettings, keyring: Keyring, clock: Clock) -> None:
+    def __init__(
+        self, settings: SandboxSettings, keyring: Keyring, codes: AuthorizationCodes, clock: Clock
+    ) -> None:
         """Know the applications of the keyring; the ready-made bearer token lives from now on."""
-        self._settings, self._keyring, self._clock = settings, keyring, clock
+        self._settings, self._keyring, self._codes = settings, keyring, codes
+        self._clock = clock
         self._grants: dict[str, Grant] = {}
         self._used_assertions: set[str] = set()
         self.refresh_token = keyring.refresh_token
+        """The good one of the chain that begins with the ready-made one."""
+        self._scope_of: dict[str, str | None] = {self.refresh_token: None}  # of each good one
         expires = clock() + settings.bearer_lifetime
         self._grants[keyring.bearer] = Grant("sandbox-bearer", settings.scopes, expires)
 
@@ -70,26 +76,46 @@ class TokenIssuer:
         grant_type = fields.get("grant_type", "")
         if grant_type == "refresh_token":
             return self._refresh(fields, authorization)
+        if grant_type == "authorization_code":
+            return self._redeem(fields, authorization)
         if grant_type == "client_credentials":
             return self._client_credentials(fields, token_url)
         if not grant_type:
             raise OAuthError("invalid_request", "grant_type is missing")
-        raise OAuthError("unsupported_grant_type", "refresh_token or client_credentials, please")
+        raise OAuthError("unsupported_grant_type", "this grant is not offered here")
 
-    # -- refresh token ---------------------------------------------------------------------------
+    # -- code and refresh token ------------------------------------------------------------------
+
+    def _redeem(self, fields: Mapping[str, str], authorization: str) -> dict[str, object]:
+        self._check_secret(fields, authorization)
+        scope = self._codes.redeem(fields)
+        if scope is None:
+            raise OAuthError("invalid_grant", "the code is not good, or not any more")
+        return self._issue(self._keyring.web_client_id, scope) | self._next_refresh_token(scope)
 
     def _refresh(self, fields: Mapping[str, str], authorization: str) -> dict[str, object]:
-        # RFC 6749 5.2: 401 when the client tried the Authorization header, else 400.
-        self._check_secret(*_client(fields, authorization), status=401 if authorization else 400)
+        self._check_secret(fields, authorization)
         offered = fields.get("refresh_token", "")
-        if not hmac.compare_digest(offered.encode(), self.refresh_token.encode()):
+        if offered not in self._scope_of:
             raise OAuthError("invalid_grant", "the refresh token is unknown or was used before")
-        answer = self._issue(self._keyring.web_client_id, fields.get("scope"))
+        consented = self._scope_of[offered]
+        answer = self._issue(self._keyring.web_client_id, fields.get("scope"), consented)
         # KB 1196: the used refresh token is dead from here on.
-        self.refresh_token = f"rt-{secrets.token_urlsafe(24)}"
-        return answer | {"refresh_token": self.refresh_token}
+        del self._scope_of[offered]
+        following = self._next_refresh_token(consented)
+        if offered == self.refresh_token:
+            self.refresh_token = following["refresh_token"]
+        return answer | following
 
-    def _check_secret(self, client_id: str, secret: str, *, status: int) -> None:
+    def _next_refresh_token(self, scope: str | None) -> dict[str, str]:
+        token = f"rt-{secrets.token_urlsafe(24)}"
+        self._scope_of[token] = scope
+        return {"refresh_token": token}
+
+    def _check_secret(self, fields: Mapping[str, str], authorization: str) -> None:
+        client_id, secret = _client(fields, authorization)
+        # RFC 6749 5.2: 401 when the client tried the Authorization header, else 400.
+        status = 401 if authorization else 400
         known = client_id == self._keyring.web_client_id
         right = hmac.compare_digest(secret.encode(), self._keyring.client_secret.encode())
         if not (known and right):
@@ -149,10 +175,12 @@ class TokenIssuer:
             raise OAuthError("invalid_client", "bad assertion: jti was used before")
         self._used_assertions.add(claims["jti"])
 
-    # -- both ------------------------------------------------------------------------------------
+    # -- all of them -----------------------------------------------------------------------------
 
-    def _issue(self, application: str, requested: str | None) -> dict[str, object]:
-        registered = self._settings.scopes
+    def _issue(
+        self, application: str, requested: str | None, consented: str | None = None
+    ) -> dict[str, object]:
+        registered = consented or self._settings.scopes
         scope = intersect(requested, registered) if requested else registered
         if not scope:
             raise OAuthError("invalid_scope", "none of the scopes is registered for this client")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .access import Gate
+from .authorization_codes import AuthorizationCodes
 from .clock import Clock
 from .credits import Credits
 from .data_hub import DataHub
@@ -28,6 +29,7 @@ class State:
     clock: Clock = field(init=False)
     world: World = field(init=False)
     keyring: Keyring = field(init=False)
+    codes: AuthorizationCodes = field(init=False)
     issuer: TokenIssuer = field(init=False)
     gate: Gate = field(init=False)
     credits: Credits = field(init=False)
@@ -43,7 +45,10 @@ class State:
         self.clock = Clock(self.settings.clock, self.settings.clock_offset)
         self.world = build_world(self.settings, self.clock)
         self.keyring = Keyring(self.settings)
-        self.issuer = TokenIssuer(self.settings, self.keyring, self.clock)
+        self.codes = AuthorizationCodes(
+            self.keyring.web_client_id, self.settings.scopes, self.clock
+        )
+        self.issuer = TokenIssuer(self.settings, self.keyring, self.codes, self.clock)
         self.gate = Gate(self.keyring, self.issuer, self.clock)
         self.credits = Credits(self.settings, self.clock)
 

@@ -49,9 +49,9 @@ def pipelines(postgres: str, tmp_path: Path) -> list[dlt.Pipeline]:
     ]
 
 
-def load(pipeline: dlt.Pipeline, sandbox: Sandbox) -> Any:
+def load(pipeline: dlt.Pipeline, sandbox: Sandbox, **options: Any) -> Any:
     credentials = BearerAuth(**sandbox.credentials["bearer"])
-    return run(pipeline, d2l_brightspace_source(sandbox.url, credentials))
+    return run(pipeline, d2l_brightspace_source(sandbox.url, credentials), **options)
 
 
 def contents(pipeline: dlt.Pipeline) -> dict[str, Counter[str]]:
@@ -140,6 +140,27 @@ def test_postgres_holds_the_same_as_duckdb_after_each_of_two_loads(
         staged = staged_rows(pipeline)
         assert set(staged) > {"users", "classlist"}
         assert set(staged.values()) == {0}, pipeline.pipeline_name
+
+
+def test_a_full_refresh_exchanges_whole_tables(
+    pipelines: list[dlt.Pipeline], sandbox: Sandbox
+) -> None:
+    into_postgres = pipelines[0]
+    load(into_postgres, sandbox)
+    kept, gone = sandbox.world.course_ids[:2]
+    sandbox.world.forbid(kept)
+    sandbox.world.remove_course(gone)
+    for pipeline in pipelines:
+        load(pipeline, sandbox, full_refresh=True)
+    first, expected = map(contents, pipelines)
+    lists = {"courses", "parent_courses", "classlist", "enrollments", "skipped_requests"}
+    assert {name: first[name] for name in first.keys() - lists} == {
+        name: expected[name] for name in expected.keys() - lists
+    }
+    with reading(into_postgres, "SELECT DISTINCT org_unit_id FROM classlist") as found:
+        units = {unit for (unit,) in found}
+    assert kept in units
+    assert gone not in units
 
 
 def test_arrays_are_json_in_the_database(pipelines: list[dlt.Pipeline], sandbox: Sandbox) -> None:

@@ -99,7 +99,7 @@ def rotates_then(tenant: Any, answer: Any) -> Any:
 )
 def test_refresh_answer_lost(rotating: Arena) -> None:
     rotating.fault(TOKEN, rotates_then(rotating.tenant, Raw([], "reset")))
-    rotating.fails(AuthenticationError, "was lost.*Authorise again", "users")
+    rotating.fails(AuthenticationError, "was lost.*Log in again", "users")
     assert len(rotating.server.asked(TOKEN)) == 1
 
 

@@ -32,6 +32,7 @@ from d2l_brightspace.client.http.transport import SendsOne, Transport
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.paths import checked_path
 
+from .authorization_code import AUTHORIZATION_URL
 from .grants import RefreshTokenGrant, ServiceUserGrant, TokenAuthenticator
 from .id_key import IdKeyAuthenticator, reported_server_time, without_signature
 from .token_endpoint import TOKEN_URL, TokenEndpoint
@@ -203,17 +204,21 @@ class RefreshTokenAuth(_Credentials):
     """OAuth2 authorization code: acts as the person who gave consent.
 
     Brightspace accepts each refresh token once and hands out the next one with every access token.
-    The newest is kept in `token_store`; a newly configured `refresh_token` wins over a kept one.
+    The newest is kept in `token_store`; a newly configured `refresh_token` wins over a kept one,
+    and a later `d2l-brightspace login` over both.
     """
 
     client_id: str = dlt.config.value
     client_secret: TSecretStrValue = dlt.secrets.value
-    refresh_token: TSecretStrValue = dlt.secrets.value
+    refresh_token: TSecretStrValue | None = None
+    """The first one; None: that which `d2l-brightspace login` put into the token store."""
     token_url: str = TOKEN_URL
     scope: str | None = None
     """Scopes to ask for, separated by blanks; None: those that were consented to."""
     token_store: Any | None = None
     """Absolute path of a file, or a `TokenStore`; None: a file in dlt's global folder."""
+    auth_url: str = AUTHORIZATION_URL
+    """Where `d2l-brightspace login` sends the browser."""
 
     def on_resolved(self) -> None:
         """Check and tidy the settings.
@@ -221,15 +226,22 @@ class RefreshTokenAuth(_Credentials):
         Raises:
             ConfigurationError: If a setting is missing or cannot be right.
         """
-        self._set("client_id", "client_secret", "refresh_token")
-        self.token_url = _check_token_url(self.token_url)
+        self._set("client_id", "client_secret")
+        if self.refresh_token is not None:
+            self._set("refresh_token")
+        self.token_url = _check_address("token_url", self.token_url, TOKEN_URL)
+        self.auth_url = _check_address("auth_url", self.auth_url, AUTHORIZATION_URL)
         self.scope = _check("scope", self.scope) if self.scope else None
         _check_token_store(self.token_store)
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
+        return TokenAuthenticator(self.grant(transport))
+
+    def grant(self, transport: SendsOne) -> RefreshTokenGrant:
+        """What keeps the tokens and renews them; sends nothing."""
         self.resolve()
-        grant = RefreshTokenGrant(
+        return RefreshTokenGrant(
             TokenEndpoint(self.token_url, transport),
             self.client_id,
             self.client_secret,
@@ -237,7 +249,6 @@ class RefreshTokenAuth(_Credentials):
             scope=self.scope,
             store=_token_store(self.token_store),
         )
-        return TokenAuthenticator(grant)
 
 
 @configspec
@@ -265,7 +276,7 @@ class ServiceUserAuth(_Credentials):
         self._set("client_id", "key_id")
         self._set("scope", example="users:userdata:read enrollment:orgunit:read")
         self.private_key = _check_private_key(self.private_key)
-        self.token_url = _check_token_url(self.token_url)
+        self.token_url = _check_address("token_url", self.token_url, TOKEN_URL)
 
     def authenticator(self, transport: SendsOne) -> Authenticator:
         """What puts these credentials on the requests of one run; sends nothing."""
@@ -339,7 +350,7 @@ def _keep_at_home(response: Response, **_: Any) -> Response:
     return response
 
 
-BrightspaceCredentials: TypeAlias = BearerAuth | RefreshTokenAuth | ServiceUserAuth | IdKeyAuth
+BrightspaceCredentials: TypeAlias = BearerAuth | ServiceUserAuth | RefreshTokenAuth | IdKeyAuth
 """dlt takes the first of these whose required settings are all there."""
 
 
@@ -372,20 +383,18 @@ def _check(name: str, value: object, example: str = "…") -> str:
     return text
 
 
-def _check_token_url(value: object) -> str:
-    example = f'token_url = "{TOKEN_URL}"'
-    url = _check("token_url", value, TOKEN_URL)
+def _check_address(name: str, value: object, usual: str) -> str:
+    example = f'{name} = "{usual}"'
+    url = _check(name, value, usual)
     try:
         parts = urlsplit(url)
         usable = bool(parts.hostname) and "@" not in parts.netloc and parts.port != 0
     except ValueError:
         usable = False
     if not usable:
-        raise _setting_error("token_url", "is not an address", example)
+        raise _setting_error(name, "is not an address", example)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-        raise _setting_error(
-            "token_url", "must begin with https:// (http only on loopback)", example
-        )
+        raise _setting_error(name, "must begin with https:// (http only on loopback)", example)
     return url
 
 

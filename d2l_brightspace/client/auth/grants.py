@@ -19,7 +19,7 @@ from d2l_brightspace.client.http.messages import SignableRequest
 from .signing_key import signing_key
 from .token_endpoint import TokenEndpoint, error_context
 from .token_store import TokenStore, default_store, fingerprint
-from .tokens import AUTHORISE_AGAIN, AccessToken, StoredTokens, is_sendable
+from .tokens import LOG_IN_AGAIN, AccessToken, StoredTokens, is_sendable
 
 # D2L recommends less than 60 s and refuses more than 5 minutes
 _ASSERTION_SECONDS = 55
@@ -92,7 +92,8 @@ class RefreshTokenGrant:
         endpoint: Where to send it.
         client_id: Client id of the app.
         client_secret: Client secret of the app.
-        refresh_token: The configured refresh token, with which a chain begins.
+        refresh_token: The configured refresh token, with which a chain begins; None where only
+            that counts which a log-in put into the store.
         scope: Scopes to ask for, None for all that were consented to.
         store: Keeps the newest refresh token; None for a file in dlt's global folder.
         clock: Unix time in seconds, replaced in tests.
@@ -103,7 +104,7 @@ class RefreshTokenGrant:
         endpoint: TokenEndpoint,
         client_id: str,
         client_secret: str,
-        refresh_token: str,
+        refresh_token: str | None,
         *,
         scope: str | None = None,
         store: TokenStore | None = None,
@@ -138,11 +139,44 @@ class RefreshTokenGrant:
             self._endpoint.url, self._client_id, self._refresh_token
         )
 
+    def adopt(self, refresh_token: str, access_token: AccessToken) -> TokenStore:
+        """Keep the tokens of a new log-in; from now on they win over a configured refresh token.
+
+        Returns:
+            The store that keeps them.
+
+        Raises:
+            ConfigurationError: If it cannot.
+        """
+        with self._store.locked():
+            # said to descend from what is configured, so that it is found in its place
+            configured = fingerprint(self._refresh_token or "")
+            self._store.save(StoredTokens(refresh_token, configured, access_token))
+        return self._store
+
+    def check_store(self) -> None:
+        """Find out whether tokens can be kept, before a person takes the trouble to log in.
+
+        Raises:
+            ConfigurationError: If they cannot.
+        """
+        with self._store.locked():
+            pass
+
     def _current(self, stored: StoredTokens | None) -> StoredTokens:
+        if self._refresh_token is None:
+            return stored or self._no_refresh_token()
         configured = fingerprint(self._refresh_token)
         if stored is not None and stored.configured == configured:
             return stored
         return StoredTokens(self._refresh_token, configured)
+
+    def _no_refresh_token(self) -> NoReturn:
+        raise AuthenticationError(
+            f"There is no refresh token yet: none is configured, and none is in {self._store}. "
+            "Log in: `d2l-brightspace login` (without a browser here: `d2l-brightspace login "
+            "--paste`)."
+        )
 
     def _exchange(self, current: StoredTokens) -> AccessToken:
         form = {"grant_type": "refresh_token", "refresh_token": current.refresh_token}
@@ -165,7 +199,7 @@ class RefreshTokenGrant:
             reason = error.message if isinstance(error, BrightspaceError) else type(error).__name__
             raise AuthenticationError(
                 "The new refresh token could not be stored, and the old one is used up. "
-                f"{reason} {AUTHORISE_AGAIN}"
+                f"{reason} {LOG_IN_AGAIN}"
             ) from None
 
 

@@ -40,11 +40,11 @@ def sign(method: str, path: str, timestamp: int, key: str) -> str:
     return _signature(f"{method.upper()}&{unquote_plus(path).lower()}&{timestamp}", key)
 
 
-def login_url(host: str, callback: str, app_id: str, app_key: str) -> str:
+def login_url(site: str, callback: str, app_id: str, app_key: str) -> str:
     """Address where a person logs in; Brightspace then sends user id and key to `callback`.
 
     Args:
-        host: Host name of the Brightspace site.
+        site: Scheme and host of the Brightspace site, such as `https://school.brightspace.com`.
         callback: Address that receives `x_a` (user id) and `x_b` (user key).
         app_id: Application id.
         app_key: Application key.
@@ -53,7 +53,7 @@ def login_url(host: str, callback: str, app_id: str, app_key: str) -> str:
         An address that is itself signed: it belongs in a browser, not in a log.
     """
     query = {"x_a": app_id, "x_b": _signature(callback, app_key), "x_target": callback}
-    return f"https://{host}/d2l/auth/api/token?{urlencode(query)}"
+    return f"{site}/d2l/auth/api/token?{urlencode(query)}"
 
 
 def reported_server_time(text: str) -> int | None:

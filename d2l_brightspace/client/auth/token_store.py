@@ -19,9 +19,9 @@ import filelock
 
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.paths import checked_path
-from d2l_brightspace.private_files import why_others_may_change
+from d2l_brightspace.private_files import replace_file, why_others_may_change
 
-from .tokens import AUTHORISE_AGAIN, StoredTokens
+from .tokens import LOG_IN_AGAIN, StoredTokens
 
 _LOCK_SECONDS = 150.0
 _EXAMPLE = 'token_store = "/var/lib/my-loader/brightspace-token.json"'
@@ -88,6 +88,9 @@ class FileTokenStore:
         finally:
             lock.release()
 
+    def __str__(self) -> str:
+        return str(self._given)
+
     @property
     def _path(self) -> Path:
         """The file itself, where a link leads to it."""
@@ -120,7 +123,7 @@ class FileTokenStore:
         except ValueError:
             raise ConfigurationError(
                 f"The token store {self._path} is damaged. Delete the file and run again: the "
-                f"configured refresh token is then tried. If it is used up: {AUTHORISE_AGAIN}"
+                f"configured refresh token is then tried. If it is used up: {LOG_IN_AGAIN}"
             ) from None
 
     def save(self, tokens: StoredTokens) -> None:
@@ -130,21 +133,10 @@ class FileTokenStore:
             ConfigurationError: If it cannot be written; the old file is then still there.
         """
         try:
-            self._replace(tokens.to_json())
+            # one draft at a time, since the store is locked
+            replace_file(self._path, tokens.to_json())
         except OSError as error:
             self._unusable("written", error)
-
-    def _replace(self, text: str) -> None:
-        # one fixed name, since the store is locked: what a killed process left is cleared away
-        draft = self._path.with_name(f"{self._path.name}.new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
-        _sync_folder(self._path.parent)
 
     def _unusable(self, verb: str, error: OSError) -> NoReturn:
         reason = error.strerror or type(error).__name__
@@ -155,17 +147,20 @@ class FileTokenStore:
         ) from None
 
 
-def default_store(token_url: str, client_id: str, refresh_token: str) -> FileTokenStore:
+def default_store(token_url: str, client_id: str, refresh_token: str | None) -> FileTokenStore:
     """The file store in dlt's data folder, one file for each chain of refresh tokens.
 
     The configured token is part of the name, so that two people's consent to one app, or two
-    tenants, do not overwrite each other.
+    tenants, do not overwrite each other. Where none is configured there is one store for an app:
+    that which `d2l-brightspace login` fills. D2L registers an app for one tenant, so its client id
+    tells the tenant, too.
 
     dlt's global folder does not follow `DLT_DATA_DIR`, which is the folder that outlives a
     container. A store that is in the global folder already is kept there: a copy of its token
     would be used up by whoever reads the other one.
     """
-    name = fingerprint(f"{token_url}\n{client_id}\n{refresh_token}")[:16]
+    chain = "\n".join(filter(None, (token_url, client_id, refresh_token)))
+    name = fingerprint(chain)[:16]
     global_dir = dlt.current.run_context().global_dir
     folders = (os.environ.get("DLT_DATA_DIR") or global_dir, global_dir)
     files = [Path(one, "d2l_brightspace", "refresh_tokens", f"{name}.json") for one in folders]
@@ -176,13 +171,3 @@ def default_store(token_url: str, client_id: str, refresh_token: str) -> FileTok
 def fingerprint(text: str) -> str:
     """What tells two secrets apart without showing either."""
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

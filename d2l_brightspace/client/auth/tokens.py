@@ -10,10 +10,10 @@ from typing import Any, TypeGuard
 
 _LEEWAY_SECONDS = 60.0
 
-AUTHORISE_AGAIN = (
-    "Authorise again: (1) open https://auth.brightspace.com/oauth2/auth in a browser with the "
-    "app's client_id and sign in, (2) exchange the code for tokens, (3) set the new "
-    "`refresh_token` in [sources.d2l_brightspace_source.credentials]; it wins over the stored one."
+LOG_IN_AGAIN = (
+    "Log in again: `d2l-brightspace login` (without a browser here: `d2l-brightspace login "
+    "--paste`). Or set a new `refresh_token` in [sources.d2l_brightspace_source.credentials]; it "
+    "wins over the stored one."
 )
 
 
@@ -42,7 +42,9 @@ class StoredTokens:
     refresh_token: str
     """The newest one."""
     configured: str
-    """Fingerprint of the configured refresh token from which the newest one descends."""
+    """Fingerprint of the configured refresh token that the newest one takes the place of: it
+    descends from it, or was got by a later log-in. That of an empty text where none is configured.
+    """
     access_token: AccessToken | None = None
 
     def to_json(self) -> str:

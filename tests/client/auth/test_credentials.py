@@ -58,6 +58,8 @@ FIELDS: dict[type[Any], dict[str, str]] = {
         "user_key": f"{CANARY}-user",
     },
 }
+REQUIRED = {**FIELDS, RefreshTokenAuth: {"client_id": "app", "client_secret": CANARY}}
+"""Without the refresh token, which a log-in puts into the store."""
 SCHEMES = pytest.mark.parametrize("spec", FIELDS, ids=lambda spec: spec.__name__)
 ENVIRONMENT = "SOURCES__D2L_BRIGHTSPACE_SOURCE__CREDENTIALS__"
 
@@ -128,6 +130,13 @@ def test_an_instance_wins_over_another_scheme_in_the_settings(
     assert resolved(instance) is instance
 
 
+def test_the_first_of_the_schemes_whose_settings_are_all_there(settings: dict[str, Any]) -> None:
+    settings.update(REQUIRED[RefreshTokenAuth])
+    assert isinstance(resolved(), RefreshTokenAuth)
+    settings.update(FIELDS[ServiceUserAuth])
+    assert isinstance(resolved(), ServiceUserAuth)
+
+
 def test_positional() -> None:
     assert BearerAuth("token-1").token == "token-1"
 
@@ -155,7 +164,7 @@ def test_token_store_as_an_instance(tmp_path: Path) -> None:
 def test_incomplete_settings_name_what_is_missing(
     spec: type[Any], settings: dict[str, Any]
 ) -> None:
-    missing = list(FIELDS[spec])[-1]
+    missing = list(REQUIRED[spec])[-1]
     settings.update({k: v for k, v in FIELDS[spec].items() if k != missing})
     with pytest.raises(ConfigFieldMissingException) as caught:
         resolved()
@@ -169,7 +178,7 @@ def test_incomplete_settings_name_what_is_missing(
 def test_incomplete_by_hand_is_found_before_any_request(
     spec: type[Any], transport: Transport
 ) -> None:
-    missing = list(FIELDS[spec])[-1]
+    missing = list(REQUIRED[spec])[-1]
     credentials = spec(**{k: v for k, v in FIELDS[spec].items() if k != missing})
     with pytest.raises(ConfigurationError, match=rf"credentials\.{missing}` is missing"):
         credentials.authenticator(transport)

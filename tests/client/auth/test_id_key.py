@@ -115,7 +115,7 @@ def test_what_the_package_refuses_is_escaped_and_signed(name: str) -> None:
 
 
 def test_vector_10_login_url() -> None:
-    url = login_url("lms.example.edu", "https://client.example.edu/cb?x=1", APP_ID, APP_KEY)
+    url = login_url("https://lms.example.edu", "https://client.example.edu/cb?x=1", APP_ID, APP_KEY)
     assert url == VECTORS["10"]["url"]
 
 

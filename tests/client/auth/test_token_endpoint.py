@@ -35,7 +35,7 @@ def spread(seconds: float) -> Any:
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("invalid_grant", "Authorise again"),
+        ("invalid_grant", "Log in again"),
         ("invalid_client", "client_secret"),
         ("unauthorized_client", "Enable refresh"),
         ("invalid_scope", "credentials.scope"),
@@ -145,7 +145,7 @@ def test_a_refresh_whose_answer_was_lost_is_never_sent_again() -> None:
     for _ in range(3):
         with pytest.raises(AuthenticationError, match="may be used up") as caught:
             bench.bearer()
-        assert "Authorise again" in str(caught.value)
+        assert "Log in again" in str(caught.value)
     assert len(bench.transport.requests) == 1
     assert bench.delays == []
 

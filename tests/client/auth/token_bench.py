@@ -113,7 +113,7 @@ class Bench:
         self,
         *script: HttpResponse | Exception,
         store: TokenStore | None = None,
-        configured: str = CONFIGURED,
+        configured: str | None = CONFIGURED,
         clock: Clock | None = None,
         expires_in: object = 3600,
     ) -> None:
@@ -121,7 +121,7 @@ class Bench:
         self.delays: list[float] = []
         self.transport = ScriptedTransport(*script, expires_in=expires_in)
         self.store = store or MemoryStore()
-        grant = RefreshTokenGrant(
+        self.grant = RefreshTokenGrant(
             TokenEndpoint(URL, self.transport, self.clock, self.delays.append),
             "app",
             SECRET,
@@ -129,7 +129,7 @@ class Bench:
             store=self.store,
             clock=self.clock,
         )
-        self.authenticator = TokenAuthenticator(grant, self.clock)
+        self.authenticator = TokenAuthenticator(self.grant, self.clock)
 
     def bearer(self) -> str:
         return bearer(self.authenticator)

@@ -1,0 +1,1 @@
+"""The log-in in a real browser: `make test-browser`."""
