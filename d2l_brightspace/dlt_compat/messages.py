@@ -40,6 +40,7 @@ __all__ = [
     "log_to",
     "resource_with_arrow_hints_kept",
     "table_of",
+    "unwrapped",
     "without_advice",
 ]
 
@@ -52,6 +53,11 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """What went wrong, without the errors that dlt wraps around it."""
+    return next((one for one in causes(error) if not isinstance(one, DltException)), error)
 
 
 def table_of(error: LoadClientJobException) -> str:
