@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .errors import reports_errors
+from .whole_sentences import WholeSentences
 from .parameter_types import FILE
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _write = click.option(
 _yes = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-@click.group()
+@click.group(cls=WholeSentences)
 def keys() -> None:
     """Make and change the key pair of a service user (OAuth2 client credentials)."""
 

@@ -49,8 +49,10 @@ OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what caused it, what caused that."""
-    while error is not None:
+    """The error, what caused it, what caused that; each once, for some of dlt's go in a circle."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 

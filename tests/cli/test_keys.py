@@ -81,7 +81,7 @@ def test_thumbprint_of_the_rfc() -> None:
 def test_rotation_keeps_both_until_it_is_finished(
     sandbox: Sandbox, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert keys("rotate").exit_code == 1  # nothing to add to
+    assert keys("rotate").exit_code == 2  # nothing to add to
     assert keys("new").exit_code == 0
     (old,) = published(project)
     assert "nothing to take away" in keys("rotate", "--finish").output
@@ -97,7 +97,7 @@ def test_rotation_keeps_both_until_it_is_finished(
     setting = "SOURCES__D2L_BRIGHTSPACE_SOURCE__CREDENTIALS__KEY_ID"
     monkeypatch.setenv(setting, old["kid"])
     refused = keys("rotate", "--finish")
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert f"The settings use the key {old['kid']}" in refused.output
     assert len(published(project)) == 2
     monkeypatch.setenv(setting, new["kid"])
@@ -110,7 +110,7 @@ def test_nothing_is_overwritten(project: Path) -> None:
     private = project / "brightspace-private-key.pem"
     private.symlink_to(project / "nowhere.pem")
     result = keys("new")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "is there already, and is not overwritten" in result.output
     assert not (project / "brightspace-jwks.json").exists()
     private.unlink()
@@ -139,7 +139,7 @@ def test_nothing_is_overwritten(project: Path) -> None:
 def test_key_sets_that_are_not_published(project: Path, text: str, words: str) -> None:
     (project / "brightspace-jwks.json").write_text(text)
     result = keys("rotate")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert words in result.output
     assert "CANARY" not in result.output
     assert not list(project.glob("*.pem"))
@@ -148,5 +148,5 @@ def test_key_sets_that_are_not_published(project: Path, text: str, words: str) -
 def test_without_the_extra(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
     result = keys("new")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert 'pip install "d2l-brightspace[service-user]"' in result.output
