@@ -32,7 +32,7 @@ from .surroundings import (
     check_destination,
     check_working_folder,
 )
-from .tables import check_tables, find_courses
+from .tables import check_tables, find_courses, goes_by_course
 
 PIPELINE = "d2l_brightspace_pipeline"
 _ATTEMPTS = 2
@@ -149,12 +149,14 @@ def _ask_for_tables(
     granted: Sequence[str] | None,
     say: Callable[[str], object],
 ) -> None:
-    say("Looking for courses")
     asked = 0
     try:
-        courses = find_courses(load.session, load.org_unit_ids, load.found_in)
-        found.add(courses.findings)
-        ids = courses.ids if wanted.org_unit_id is None else [wanted.org_unit_id]
+        ids: list[int] = []
+        if any(goes_by_course(one, ENDPOINTS) for one in load.endpoints):
+            say("Looking for courses")
+            courses = find_courses(load.session, load.org_unit_ids, load.found_in)
+            found.add(courses.findings)
+            ids = courses.ids if wanted.org_unit_id is None else [wanted.org_unit_id]
         sampler = Sampler(load.session, ENDPOINTS, ids)
         for one in check_tables(sampler, load.endpoints, ENDPOINTS, granted):
             found.add([one])

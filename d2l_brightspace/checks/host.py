@@ -16,7 +16,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from d2l_brightspace.client.errors import BrightspaceError, RequestContext, ServiceUnavailable
+from d2l_brightspace.client.errors import (
+    BrightspaceError,
+    RequestContext,
+    ServiceUnavailable,
+    Unreachable,
+)
 from d2l_brightspace.client.http.failures import cause_of
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.origins import is_loopback
@@ -84,7 +89,7 @@ class _Asking:
     """
 
     def __init__(self, base_url: str) -> None:
-        self._contact = FirstContact(HOST, ServiceUnavailable)
+        self._contact = FirstContact(HOST, ServiceUnavailable, unreached=Unreachable)
         parts = urlsplit(base_url)
         try:
             addresses = 1 if _by_proxy(base_url) else _look_up(parts.hostname or "", parts.netloc)
