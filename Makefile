@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations test-browser bench reliability lock audit sbom clean
+.PHONY: help demo test test-data-sets test-commands test-reliability check lint types test-versions test-destinations test-browser test-wheel bench reliability messages lock audit sbom clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -12,16 +12,19 @@ help:  ## Show what there is
 demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what was loaded
 	$(BIN)/d2l-brightspace demo
 
-test: $(READY)  ## Run the tests, but for data sets and for what may go wrong
+test: $(READY)  ## Run the tests, but for data sets, commands and what may go wrong
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(foreach one,$(SUITES),--ignore $(one))
 
 test-data-sets: $(READY)  ## Run the tests of Brightspace Data Sets
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/data_sets
 
+test-commands: $(READY)  ## Run the tests of the commands, as they are typed
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/cli
+
 test-reliability: $(READY)  ## Run the tests of what may go wrong: faults, secrets, persons, files
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/hostile tests/security
 
-check: lint types test test-data-sets test-reliability  ## Style, types and all tests that need nothing but Python
+check: lint types test test-data-sets test-commands test-reliability  ## Style, types and all tests that need nothing but Python
 
 test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the lowest and the newest versions allowed
 	.venv-lowest/bin/python -m pytest -n 2 $(VERSION_TESTS)
@@ -30,6 +33,9 @@ test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the 
 test-destinations: $(READY)  ## Load into a PostgreSQL of its own, which has to be installed
 	$(call install,$(VENV),--group destinations)
 	$(BIN)/python -m pytest -m destinations tests/destinations
+
+test-wheel: $(READY)  ## Install what is published into an environment of its own, and follow README
+	$(BIN)/python -m pytest tests/wheel
 
 test-browser: .venv-browser/.ready  ## Log in with a headless Chromium, which has to be installed
 	.venv-browser/bin/python -m pytest -m browser tests/browser
@@ -49,6 +55,9 @@ bench: $(READY)  ## Measure against plain dlt and against the limit of the wire
 reliability: $(READY)  ## Write docs/reliability.md from the tests
 	$(BIN)/python -m tests.reliability
 
+messages: $(READY)  ## Write docs/messages.md from the tests
+	$(BIN)/python -m tests.cli.messages
+
 lock:  ## Write uv.lock anew: the versions that uv installs here; needs uv
 	uv lock --default-index https://pypi.org/simple
 
@@ -66,7 +75,7 @@ sbom: .venv-tools/.ready  ## Write build/sbom.json: all that an installation con
 clean:  ## Remove the environments and what runs left behind
 	rm -rf $(VENV) .venv-browser .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
 
-SUITES := tests/data_sets tests/hostile tests/security
+SUITES := tests/browser tests/cli tests/data_sets tests/hostile tests/security tests/wheel
 SIDE_BY_SIDE := -n 3 --dist worksteal
 VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
 PACKAGE := --editable '.[sandbox,service-user]'

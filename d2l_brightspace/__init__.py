@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from .data_sets.source import brightspace_data_sets_source
     from .pipeline.errors import DestinationInUse, DestinationRefused
     from .pipeline.lock import RunInProgress
+    from .pipeline.progress import command_progress
     from .pipeline.report import RunReport
-    from .pipeline.run import progress_display, run
+    from .pipeline.run import run
+    from .pipeline.warehouse import warehouse
     from .rest_api import rest_api_config
     from .source import d2l_brightspace_source, log_message
 
@@ -74,7 +76,9 @@ _HOMES = {
     "pipeline.errors": ("DestinationInUse", "DestinationRefused"),
     "pipeline.lock": ("RunInProgress",),
     "pipeline.report": ("RunReport",),
-    "pipeline.run": ("progress_display", "run"),
+    "pipeline.progress": ("command_progress",),
+    "pipeline.run": ("run",),
+    "pipeline.warehouse": ("warehouse",),
     "course_packages.source": ("import_jobs_source",),
     "rest_api": ("rest_api_config",),
     "source": ("d2l_brightspace_source", "log_message"),
@@ -107,12 +111,13 @@ __all__ = [
     "TokenStore",
     "advanced_data_set",
     "brightspace_data_sets_source",
+    "command_progress",
     "d2l_brightspace_source",
     "import_jobs_source",
     "log_message",
-    "progress_display",
     "rest_api_config",
     "run",
+    "warehouse",
 ]
 
 

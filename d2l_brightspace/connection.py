@@ -12,6 +12,9 @@ from .client.auth.credentials import BrightspaceCredentials
 from .client.http.transport import Transport
 from .client.limits import Limits
 from .client.session import BrightspaceSession
+from .dlt_compat.source_functions import settings_of
+from .setting_checks import checked_settings
+from .setting_names import declare
 from .settings import SECTION, base_url, checked_version, resolve
 
 
@@ -50,8 +53,14 @@ def connect(
 
 def configured_session(sleep: Callable[[float], None] = time.sleep) -> BrightspaceSession:
     """A session by the settings that the source would use; arguments and errors as in `connect`."""
-    host, credentials, pinned = _settings()
+    with checked_settings((SECTION,), settings_of(_settings)):
+        host, credentials, pinned = _settings()
     return connect(host, credentials, pinned=pinned, sleep=sleep)
+
+
+def configured_credentials() -> BrightspaceCredentials:
+    """The credentials that the source would use."""
+    return _settings()[1]
 
 
 @with_config(sections=("sources", SECTION))
@@ -62,3 +71,6 @@ def _settings(
     le_version: str | None = None,
 ) -> tuple[str, BrightspaceCredentials, dict[str, str | None]]:
     return host, credentials, {"lp": lp_version, "le": le_version}
+
+
+declare(SECTION, settings_of(_settings))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
-from dlt.common.configuration import configspec, resolve_configuration
+from dlt.common.configuration import configspec, resolve_configuration, with_config
 from dlt.common.configuration.specs import BaseConfiguration
 
 from .client.errors import ConfigurationError
 from .client.http.origins import ascii_host, is_loopback
+from .client.limits import Limits
+from .setting_checks import plain_setting_errors
+from .setting_names import declare
 from .timestamps import in_utc
 from .timestamps import utc_milliseconds as utc_milliseconds  # noqa: PLC0414  # re-exported
 
@@ -106,14 +109,26 @@ class Options(BaseConfiguration):
             )
 
 
+declare(SECTION, Limits, LogFilter, Options)
+
+
 def resolve(spec: Any) -> Any:
-    """Fill a configuration from `[sources.d2l_brightspace_source]` and the environment."""
+    """Fill a configuration from `[sources.d2l_brightspace_source]` and the environment.
+
+    Raises:
+        ConfigurationError: If a value has the wrong type or is out of range.
+    """
     return resolve_in(SECTION, spec)
 
 
 def resolve_in(section: str, spec: Any) -> Any:
-    """Fill a configuration from a section below `[sources]` and the environment."""
-    return resolve_configuration(spec, sections=("sources", section))
+    """Fill a configuration from a section below `[sources]` and the environment.
+
+    Raises:
+        ConfigurationError: If a value has the wrong type or is out of range.
+    """
+    with plain_setting_errors():
+        return resolve_configuration(spec, sections=("sources", section))
 
 
 def base_url(host: str) -> str:
@@ -200,17 +215,45 @@ def checked_start_date(start_date: str | date | None) -> datetime | None:
     """The start date in UTC; a date without a time zone is UTC.
 
     Raises:
-        ConfigurationError: If it is no date.
+        ConfigurationError: If it is no date, or one that lies ahead.
     """
     if start_date is None:
         return None
     try:
-        return in_utc(start_date)
+        start = in_utc(start_date)
     except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"Setting `start_date` is {start_date!r}, which is no date. "
             'Example: start_date = "2026-09-01" or "2026-09-01T08:00:00Z".'
         ) from None
+    # today is the future still where the day began earlier than in UTC
+    if start > datetime.now(timezone.utc) + timedelta(days=1):
+        raise ConfigurationError(
+            f"Setting `start_date` is {start:%Y-%m-%d}, which lies ahead: no log message would be "
+            'loaded. Set the first day to load. Example: start_date = "2026-09-01".'
+        )
+    return start
+
+
+def configured_selection(
+    tables: Sequence[str] | None = None, org_unit_ids: Sequence[int] | None = None
+) -> tuple[list[str] | None, list[int] | None]:
+    """The tables and courses of a load: those that are given, else those of the settings.
+
+    Raises:
+        ConfigurationError: If a setting cannot be right.
+    """
+    with plain_setting_errors():
+        of_settings = _selection()
+    names, ids = tables or of_settings[0], org_unit_ids or of_settings[1]
+    return None if names is None else list(names), checked_org_unit_ids(ids)
+
+
+@with_config(sections=("sources", SECTION))
+def _selection(
+    tables: list[str] | None = None, org_unit_ids: list[int] | None = None
+) -> tuple[list[str] | None, list[int] | None]:
+    return tables, org_unit_ids
 
 
 _NO_ID = 2**63

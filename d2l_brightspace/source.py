@@ -17,6 +17,7 @@ from .extract.arrow import Part, Tabulator, import_pandas_if_installed
 from .extract.parents import CourseOfferings
 from .extract.resources import Reader, table_hints, with_lineage
 from .extract.skipped import SKIPPED_REQUESTS
+from .setting_checks import checked
 from .settings import (
     BEGINNING,
     SECTION,
@@ -29,6 +30,7 @@ from .settings import (
 from .tables import chosen_tables
 
 
+@checked
 @dlt.source(name="d2l_brightspace", section=SECTION, max_table_nesting=0)
 def d2l_brightspace_source(
     host: str = dlt.config.value,
@@ -78,6 +80,7 @@ def d2l_brightspace_source(
     ]
 
 
+@checked
 @dlt.source(name="d2l_brightspace", section=SECTION, max_table_nesting=0)
 def log_message(
     log_message_id: int,

@@ -1,94 +1,139 @@
-"""What the credentials may read: one small request for each resource, nothing loaded."""
+"""`d2l-brightspace check`: what stands in the way of a load, before it is started."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING
 
-from d2l_brightspace.client.errors import (
-    BrightspaceError,
-    NotFound,
-    PermissionDenied,
-    RequestContext,
+import click
+
+from d2l_brightspace.printable import printable
+
+from .errors import print_error, reports_errors
+from .parameter_types import NAMES, ORG_UNIT_ID
+
+if TYPE_CHECKING:
+    from d2l_brightspace.checks.findings import Finding, Findings
+
+_EXIT_CODES = """\b
+Exit codes:
+  0  all is well
+  1  something that was chosen cannot be loaded
+  2  settings are missing or wrong, or the command was mistyped
+  3  the host cannot be reached
+"""
+_SHOWN_DETAIL = 1200
+_COLOURS = {"OK": "green", "warning": "yellow", "not checked": "yellow"}
+
+
+@click.command(epilog=_EXIT_CODES)
+@click.option(
+    "--org-unit-id", type=ORG_UNIT_ID, help="Course to ask about; default: the first ones found."
 )
-from d2l_brightspace.client.session import BrightspaceSession
-from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint
-from d2l_brightspace.extract.parents import CourseOfferings
-from d2l_brightspace.tables import chosen_tables
-from d2l_brightspace.timestamps import utc_milliseconds
+@click.option(
+    "--tables",
+    type=NAMES,
+    metavar="TABLES",
+    help="Tables, groups or patterns, separated by commas; default: as configured, else core.",
+)
+@click.option(
+    "--destination", default="warehouse", show_default=True, help="Name of a destination."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one object.")
+@reports_errors
+def check(
+    org_unit_id: int | None, tables: list[str] | None, destination: str, *, as_json: bool
+) -> None:
+    """Find out what stands in the way of a load: host, clock, credentials, scopes, tables, room.
 
-Outcome = Literal["OK", "missing scope", "no permission", "not found", "failed"]
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What came of asking for one resource."""
-
-    resource: str
-    outcome: Outcome
-    scope: str | None
-    detail: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Whether the resource can be loaded."""
-        return self.outcome == "OK"
-
-
-def who_am_i(session: BrightspaceSession) -> str:
-    """User id of the caller.
-
-    Raises:
-        BrightspaceError: If the credentials are not accepted.
+    Sends a few small requests for each table and loads nothing; then estimates what a load takes.
+    Every check is in the result: one that cannot be done says why. What other jobs need (data
+    sets, course packages) is shown, and does not count for the exit code.
     """
-    block = session.get_json("lp/(version)/users/whoami", scope="users:own_profile:read")
-    return str(block["Identifier"])
+    from d2l_brightspace.checks.everything import Wanted, check_everything
+
+    wanted = Wanted(tables, org_unit_id, destination)
+    with _progress() as say:
+        found = check_everything(wanted, say)
+    if as_json:
+        click.echo(json.dumps(found.as_json(), indent=2))
+    else:
+        _print(found)
+    if found.settings_error is not None:
+        # missing settings take more lines than a table has room for
+        print_error(found.settings_error)
+    sys.exit(found.exit_code)
 
 
-def find_course(session: BrightspaceSession) -> int | None:
-    """A course that the caller may read about, or None.
+@contextmanager
+def _progress() -> Iterator[Callable[[str], object]]:
+    """Say what is done now: a line that changes on a terminal, else one line for all."""
+    if not sys.stderr.isatty():
+        click.echo("Checking; this may take a minute.", err=True)
+        yield lambda _: None
+        return
+    from rich.console import Console
 
-    Raises:
-        BrightspaceError: If the courses cannot be listed.
-    """
-    return next(iter(CourseOfferings(session, None).ids(at_most=1)), None)
-
-
-def probe_resources(session: BrightspaceSession, org_unit_id: int | None) -> Iterator[Probe]:
-    """Ask for each resource once.
-
-    Args:
-        session: Sends the requests.
-        org_unit_id: Course to ask about; None if there is none to ask about.
-    """
-    for endpoint in chosen_tables(None):
-        if org_unit_id is None and endpoint.parent == COURSE_OFFERINGS:
-            yield Probe(endpoint.name, "not found", endpoint.scope, "There is no course")
-        else:
-            yield _probe(session, endpoint, org_unit_id)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    with console.status("") as status:
+        yield lambda text: status.update(printable(text, 100))
 
 
-def _probe(session: BrightspaceSession, endpoint: Endpoint, org_unit_id: int | None) -> Probe:
-    an_hour_ago = datetime.now(timezone.utc) - timedelta(hours=1)
-    params = {endpoint.since.param: utc_milliseconds(an_hour_ago)} if endpoint.since else {}
-    try:
-        session.get_json(
-            endpoint.url({ORG_UNIT_ID: org_unit_id}, params),
-            anonymous=endpoint.scope is None,
-            scope=endpoint.scope,
+def _print(found: Findings) -> None:
+    if sys.stdout.isatty():
+        _print_table(found)
+    else:
+        _print_lines(found)
+    click.echo(_verdict(found))
+
+
+def _print_lines(found: Findings) -> None:
+    """One line for each check, whatever the width."""
+    names = max(len(printable(one.name)) for one in found.found)
+    outcomes = max(len(one.outcome) for one in found.found)
+    for section, findings in groupby(found.found, lambda one: one.section):
+        click.echo(f"{section}:")
+        for one in findings:
+            name = printable(one.name)
+            text = f"  {name:<{names}}  {one.outcome:<{outcomes}}  {'  '.join(_texts(one))}"
+            click.echo(text.rstrip())
+
+
+def _print_table(found: Findings) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    # what Brightspace says is shown as it is: never read as markup, nor coloured as if it were ours
+    console = Console(markup=False, emoji=False, highlight=False)
+    table = Table()
+    for head in ("", "check", "outcome", "what was found, or what to do"):
+        table.add_column(head, overflow="fold")
+    shown = ""
+    for one in found.found:
+        if shown and one.section != shown:
+            table.add_section()
+        table.add_row(
+            Text("" if one.section == shown else one.section),
+            Text(printable(one.name)),
+            Text(one.outcome, _COLOURS.get(one.outcome, "red" if one.is_needed else "yellow")),
+            Text("\n".join(_texts(one))),
         )
-    except PermissionDenied as error:
-        outcome: Outcome = "missing scope" if error.is_about_scope else "no permission"
-        return Probe(endpoint.name, outcome, endpoint.scope, _words(error))
-    except NotFound as error:
-        return Probe(endpoint.name, "not found", endpoint.scope, _words(error))
-    except BrightspaceError as error:
-        return Probe(endpoint.name, "failed", endpoint.scope, _words(error))
-    return Probe(endpoint.name, "OK", endpoint.scope)
+        shown = one.section
+    console.print(table)
 
 
-def _words(error: BrightspaceError) -> str:
-    context: Any = error.context or RequestContext("")
-    return ". ".join(filter(None, [error.message, context.detail]))
+def _texts(finding: Finding) -> list[str]:
+    scope = f"[scope {printable(finding.scope)}]" if finding.scope else ""
+    return [text for text in (printable(finding.detail, _SHOWN_DETAIL), scope) if text]
+
+
+def _verdict(found: Findings) -> str:
+    bad = [printable(one.name) for one in found.found if not one.ok]
+    if found.exit_code == 0:
+        return "All that was chosen can be loaded."
+    return f"In the way of a load: {', '.join(bad)}."

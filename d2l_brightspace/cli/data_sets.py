@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from d2l_brightspace.printable import printable
-
 from .errors import reports_errors
+from .parameter_types import NAMES, log_format_option
+from .text_table import print_table
+from .whole_sentences import WholeSentences
 
 if TYPE_CHECKING:
     from d2l_brightspace.data_sets.catalogue import Catalogue
+    from d2l_brightspace.pipeline.progress import LogFormat
     from d2l_brightspace.pipeline.report import RunReport
 
 PIPELINE = "d2l_brightspace_data_sets"
 DATASET = "d2l_brightspace_bds"
 
 
-@click.group("data-sets")
+@click.group("data-sets", cls=WholeSentences)
 def data_sets() -> None:
     """Brightspace Data Sets: list what the tenant offers, load it."""
 
@@ -53,7 +55,7 @@ def list_data_sets(patterns: tuple[str, ...], pipeline: str, *, as_json: bool) -
         click.echo(json.dumps([one.as_json() for one in found], indent=2))
         return
     heads = ("table", "full", "MB", "differential", "MB", "kept", "version", "loaded up to")
-    _print_table(
+    print_table(
         heads,
         [
             (
@@ -68,6 +70,7 @@ def list_data_sets(patterns: tuple[str, ...], pipeline: str, *, as_json: bool) -
             )
             for one in found
         ],
+        numbers=("MB",),
     )
 
 
@@ -91,7 +94,7 @@ def show_drift(pipeline: str, *, as_json: bool, strict: bool) -> None:
         click.echo(json.dumps([asdict(one) for one in found], indent=2))
     elif found:
         heads = ("table", "change", "what")
-        _print_table(heads, [(one.table, one.change, one.detail) for one in found])
+        print_table(heads, [(one.table, one.change, one.detail) for one in found])
     else:
         click.echo("Nothing has changed.")
     sys.exit(1 if strict and found else 0)
@@ -109,65 +112,68 @@ def _tenant_and_state(pipeline: str) -> tuple[Catalogue, Mapping[str, Any]]:
     return Catalogue(configured_data_sets_session(), lambda: loaded_tables(of_source)), state
 
 
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns that line up; numbers to the right, the last one as long as it is."""
-    lines = [heads, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(heads))]
-    for line in lines:
-        cells = [
-            cell.rjust(width) if head == "MB" else cell.ljust(width)
-            for head, cell, width in zip(heads, line, widths, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
-
-
 @data_sets.command("load")
 @click.argument("names", nargs=-1)
 @click.option(
-    "--destination", default="warehouse", show_default=True, help="Name of a destination."
+    "--data-sets",
+    "more_names",
+    type=NAMES,
+    metavar="NAMES",
+    help="The same as NAMES, separated by commas.",
+)
+@click.option(
+    "--destination", default="warehouse", show_default=True, help="Name of a dlt destination."
 )
 @click.option("--deletes", type=click.Choice(["keep", "drop"]), help="Rows marked as deleted.")
 @click.option("--bad-rows", type=click.Choice(["stop", "quarantine"]), help="Rows that do not fit.")
 @click.option("--full-every-days", type=int, help="Age from which a table is built anew.")
 @click.option("--deleted-rows", is_flag=True, help="Note the keys of rows that are gone for good.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything was skipped.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@log_format_option
 @reports_errors
 def load_data_sets(
     names: tuple[str, ...],
+    more_names: Sequence[str] | None,
     destination: str,
-    deletes: str | None,
-    bad_rows: str | None,
-    full_every_days: int | None,
+    *,
     deleted_rows: bool,
     strict: bool,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Load data sets: those named, or all that the tenant offers."""
     report = load(
         destination,
         strict=strict,
-        data_sets=list(names) or None,
-        deletes=deletes,
-        bad_rows=bad_rows,
-        full_every_days=full_every_days,
+        data_sets=[*names, *(more_names or ())] or None,
         deleted_rows=deleted_rows or None,
+        **settings,
     )
-    click.echo(str(report))
+    click.echo(json.dumps(report.as_json()) if as_json else str(report))
     sys.exit(report.exit_code)
 
 
-def load(destination: str, *, strict: bool = False, **settings: object) -> RunReport:
+def load(
+    destination: str, *, strict: bool = False, log_format: LogFormat = "auto", **settings: object
+) -> RunReport:
     """Load once.
 
     Args:
         destination: Name of a dlt destination.
         strict: As in `run`.
+        log_format: How progress is shown.
         settings: Arguments of `brightspace_data_sets_source`; what is None is left to the
             configuration.
     """
+    from d2l_brightspace.pipeline.progress import command_progress
+
+    progress = command_progress(log_format)
     from d2l_brightspace.data_sets.source import brightspace_data_sets_source
     from d2l_brightspace.pipeline.command_pipeline import command_pipeline
     from d2l_brightspace.pipeline.run import run
 
     given = {name: value for name, value in settings.items() if value is not None}
     pipeline = command_pipeline(PIPELINE, destination=destination, dataset_name=DATASET)
-    return run(pipeline, brightspace_data_sets_source(**given), strict=strict)  # type: ignore[arg-type]
+    source = brightspace_data_sets_source(**given)  # type: ignore[arg-type]
+    return run(pipeline, source, strict=strict, progress=progress)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +19,8 @@ from d2l_brightspace.pipeline.command_pipeline import command_pipeline
 from d2l_brightspace.pipeline.report import RunReport
 from d2l_brightspace.pipeline.run import run
 from d2l_brightspace.source import d2l_brightspace_source
+
+from .extras import check_installed
 
 
 def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
@@ -35,12 +39,9 @@ def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
         ConfigurationError: If the sandbox is not installed or its size makes no sense.
     """
     file = checked_path(database, "The path", "brightspace_demo.duckdb").absolute()
-    try:
-        from d2l_brightspace.sandbox import Sandbox, SandboxSettings
-    except ImportError:
-        raise ConfigurationError(
-            'The sandbox is not installed: pip install "d2l-brightspace[sandbox]"'
-        ) from None
+    check_installed("sandbox")
+    from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+
     try:
         settings = SandboxSettings(
             courses=courses,
@@ -68,9 +69,25 @@ def run_demo(courses: int, users: int, log_messages: int, database: str) -> int:
     for line in differences:
         click.secho(line, fg="red", err=True)
     if not differences:
-        look = f"duckdb {shlex.quote(database)}"
-        click.echo(f"\nEvery table holds what the sandbox holds. Look at it: {look}")
+        click.echo(f"\nEvery table holds what the sandbox holds. Look at it:\n  {_look_at(file)}")
     return 1 if differences else 0
+
+
+def _look_at(file: Path) -> str:
+    """A command that shows some rows; pip installs DuckDB without its command line."""
+    code = (
+        f"import duckdb; duckdb.connect({_short(file)!r})"
+        ".sql('FROM d2l_brightspace_data.courses').show()"
+    )
+    plain = not set(code) & set('"$`\\!')
+    return f"{shlex.quote(_short(Path(sys.executable)))} -c " + (
+        f'"{code}"' if plain else shlex.quote(code)
+    )
+
+
+def _short(path: Path) -> str:
+    """A path as short as it works in the working folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _differences(report: RunReport, truth: Mapping[str, Any]) -> list[str]:

@@ -2,51 +2,157 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
-from d2l_brightspace.printable import printable_lines
+from d2l_brightspace.printable import printable, printable_lines
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
+FAILED, WRONG_SETTINGS, INTERRUPTED = 1, 2, 130
+_VERBOSE = "d2l_brightspace.verbose"
+
+
+def _remember(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    context.meta[_VERBOSE] = value
+
+
+_verbose = click.option(
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_remember,
+    help="After an error, show where it came from; secrets are masked.",
+)
+
 
 def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Print what went wrong in place of a traceback, and end with exit code 1."""
+    """Print what went wrong in place of a traceback, and end with an exit code that says so.
 
+    Adds the option `--verbose` to the command. With its option `--json` the error is an object on
+    stdout as well.
+    """
+
+    @_verbose
     @wraps(command)
     def wrapped(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
         try:
             return command(*args, **kwargs)
-        except Exception as error:
-            # here, so that --help does not wait for dlt
-            from dlt.common.exceptions import DltException
-
-            from d2l_brightspace.client.errors import BrightspaceError
-
-            if not isinstance(error, (BrightspaceError, DltException)):
-                raise
-            if report := getattr(error, "report", None):
-                # some tables could not be read; the others were loaded
-                click.echo(str(report))
-            print_error(error)
-            sys.exit(1)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            click.secho(
+                "Interrupted. The tables hold what they held, or what was loaded whole; run again.",
+                fg="red",
+                err=True,
+            )
+            sys.exit(INTERRUPTED)
+        except Exception as error:  # noqa: BLE001  # the last place where it can be made readable
+            problem = folder_problem(error) or error
+            sys.exit(_end(problem, as_json=bool(kwargs.get("as_json"))))
 
     return wrapped
 
 
-def print_error(error: Exception) -> None:
-    """Print what went wrong and, where settings are missing, where they go."""
-    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+def folder_problem(error: Exception) -> Exception | None:
+    """What to say where dlt's folder of `DLT_DATA_DIR` cannot be used; None for other errors."""
+    folder = os.environ.get("DLT_DATA_DIR")
+    if not (folder and isinstance(error, OSError) and error.filename):
+        return None
+    if not Path(str(error.filename)).absolute().is_relative_to(Path(folder).absolute()):
+        return None
+    from d2l_brightspace.pipeline.working_folder import unwritable
 
-    from .missing_settings import describe
+    return unwritable(folder, error).with_traceback(error.__traceback__)
+
+
+def _end(error: Exception, *, as_json: bool) -> int:
+    """Print an error; gives the exit code."""
+    # some tables could not be read; the others were loaded
+    report = getattr(error, "report", None)
+    code = exit_code_of(error)
+    if as_json:
+        about = {"error": type(error).__name__, "message": describe(error), "exit_code": code}
+        loaded = {} if report is None else report.as_json()
+        click.echo(json.dumps({"outcome": "failed", **loaded, **about}))
+    elif report is not None:
+        click.echo(str(report))
+        click.secho(_failed_tables(report), fg="red", err=True)
+        print_trace(error)
+        return code
+    print_error(error)
+    return code
+
+
+def _failed_tables(report: Any) -> str:
+    """What stands on stderr where the report has all of it."""
+    names = ", ".join(printable(failure.table) for failure in report.failures)
+    return f"Failed: {names}. They hold what they held before; the report says why."
+
+
+def print_error(error: Exception) -> None:
+    """Print what went wrong and what to do; with `--verbose` also where it came from."""
+    click.secho(describe(error), fg="red", err=True)
+    print_trace(error)
+
+
+def print_trace(error: Exception) -> None:
+    """With `--verbose`, print where an error came from."""
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get(_VERBOSE):
+        from .trace import masked_trace
+
+        click.echo(masked_trace(error), err=True)
+
+
+def exit_code_of(error: Exception) -> int:
+    """2 where a setting is wrong or missing, so that nothing was requested; else 1."""
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
+
+    from d2l_brightspace.client.errors import ConfigurationError
+
+    kinds = (ConfigurationError, ConfigFieldMissingException, TomlProviderReadException)
+    is_wrong = isinstance(error, kinds) and getattr(error, "report", None) is None
+    return WRONG_SETTINGS if is_wrong else FAILED
+
+
+def describe(error: Exception) -> str:
+    """What went wrong and, where settings are missing, where they go."""
+    # here, so that --help does not wait for dlt
+    from dlt.common.configuration.exceptions import ConfigFieldMissingException
+    from dlt.common.configuration.providers.toml import TomlProviderReadException
+    from dlt.common.exceptions import DltException
+
+    from d2l_brightspace.client.errors import BrightspaceError
+    from d2l_brightspace.setting_checks import unreadable_file
+
+    from . import missing_settings
 
     if isinstance(error, ConfigFieldMissingException):
-        message = describe(error)
-    else:
-        message = f"{type(error).__name__}: {error}"
-    click.secho(printable_lines(message), fg="red", err=True)
+        return printable_lines(missing_settings.describe(error))
+    if isinstance(error, TomlProviderReadException):
+        return printable_lines(f"ConfigurationError: {unreadable_file(error)}")
+    if isinstance(error, (BrightspaceError, DltException)):
+        return printable_lines(f"{type(error).__name__}: {error}")
+    return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> str:
+    """What no code foresaw, without its text, which may hold a value of a row or of a setting."""
+    where: Any = next(iter(traceback.extract_tb(error.__traceback__)[-1:]), None)
+    place = f" in {Path(where.filename).name}, line {where.lineno}" if where else ""
+    return (
+        f"Unexpected error: {type(error).__name__}{place}. Run again with --verbose to see where "
+        "it came from, and please report it."
+    )

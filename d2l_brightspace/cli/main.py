@@ -6,27 +6,30 @@ import sys
 
 import click
 
-from d2l_brightspace.printable import printable
-
+from .check import check
 from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
+from .init import init
 from .keys import keys
+from .load import load_command
 from .login import login
-from .parameter_types import ORG_UNIT_ID
+from .scopes import scopes
+from .status import status
+from .whole_sentences import WholeSentences
 
 _EXAMPLES = """\b
 Examples:
   d2l-brightspace demo                 load a local sandbox into DuckDB, to see what it is like
   d2l-brightspace check                what may the credentials of .dlt/secrets.toml read?
+  d2l-brightspace load                 load all that is in the group `core` into the warehouse
   d2l-brightspace sandbox --port 8080  a local Brightspace to try against
 """
 
 
-_SHOWN_DETAIL = 600
-
-
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=WholeSentences, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="d2l-brightspace")
 def main() -> None:
     """Load D2L Brightspace into a database.
@@ -63,60 +66,27 @@ def demo(courses: int, users: int, log_messages: int, database: str) -> None:
     add_help_option=False,
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@reports_errors
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Start a local Brightspace (see `d2l-brightspace sandbox --help`)."""
+    from .extras import check_installed
+
+    check_installed("sandbox")
     from d2l_brightspace.sandbox.__main__ import main as start
 
     sys.exit(start(list(arguments)))
 
 
-main.add_command(import_course)
-main.add_command(copy_course)
-
-
-@main.command()
-@click.option(
-    "--org-unit-id", type=ORG_UNIT_ID, help="Course to ask about; default: the first one found."
-)
-@reports_errors
-def check(org_unit_id: int | None) -> None:
-    """Ask Brightspace who the credentials are and what they may read.
-
-    Sends one small request for each resource and loads nothing. Ends with exit code 1 if a
-    resource cannot be loaded.
-    """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from d2l_brightspace.connection import configured_session
-
-    from .check import find_course, probe_resources, who_am_i
-
-    # what Brightspace says is shown as it is: never read as markup, nor coloured as if it were ours
-    console = Console(markup=False, emoji=False, highlight=False)
-    session = configured_session()
-    console.print(f"{session.base_url} answers to user {printable(who_am_i(session))}")
-    versions = {product: session.versions.spoken(product) for product in ("lp", "le")}
-    console.print("API versions: " + ", ".join(f"{name} {v}" for name, v in versions.items()))
-    course = org_unit_id or find_course(session)
-    console.print(f"Asking about course {course}" if course else "No course found to ask about")
-
-    table = Table("resource", "outcome", "scope", "what to do")
-    complete = True
-    for probe in probe_resources(session, course):
-        complete = complete and probe.ok
-        colour = "green" if probe.ok else "red"
-        table.add_row(
-            probe.resource,
-            Text(probe.outcome, colour),
-            probe.scope or "none",
-            Text(printable(probe.detail, _SHOWN_DETAIL)),
-        )
-    console.print(table)
-    sys.exit(0 if complete else 1)
-
-
-main.add_command(data_sets)
-main.add_command(login)
-main.add_command(keys)
+for one in (
+    init,
+    login,
+    keys,
+    scopes,
+    check,
+    load_command,
+    status,
+    data_sets,
+    import_course,
+    copy_course,
+):
+    main.add_command(one)

@@ -12,6 +12,41 @@ from d2l_brightspace.printable import printable
 ORG_UNIT_ID = click.IntRange(1, 2**63 - 1)
 
 
+class _Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in new versions only
+    """Values separated by commas; an empty list is a mistake and never means "all"."""
+
+    name = "list"
+
+    def __init__(self, one: Any, example: str) -> None:
+        self._one = one
+        self._example = example
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Make a list of a text."""
+        if not isinstance(value, str):
+            return value
+        words = [word.strip() for word in value.split(",") if word.strip()]
+        if not words:
+            self.fail(f"names nothing. Example: {self._example}", param, ctx)
+        try:
+            return [self._one.convert(word, param, ctx) for word in words]
+        except click.BadParameter:
+            self.fail(f"{printable(value, 60)!r} is no such list. Example: {self._example}")
+
+
+NAMES = _Listed(click.STRING, "core,quiz_attempts")
+ORG_UNIT_IDS = _Listed(ORG_UNIT_ID, "6606,6607")
+
+
+log_format_option = click.option(
+    "--log-format",
+    type=click.Choice(["auto", "json"]),
+    default="auto",
+    show_default=True,
+    help="How progress is shown on stderr: for the eye, or one JSON object a line.",
+)
+
+
 class _File(click.Path):
     """A path with `~` filled in, which a shell leaves alone in `--manifest=~/courses.csv`."""
 

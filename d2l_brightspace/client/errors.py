@@ -60,7 +60,7 @@ class BrightspaceError(Exception):
 
 
 class ConfigurationError(BrightspaceError):
-    """A setting is wrong: correct it. Raised before any request."""
+    """A setting is wrong: correct it. Raised before any request is answered."""
 
 
 class AuthenticationError(BrightspaceError):

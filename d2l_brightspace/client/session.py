@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from requests import PreparedRequest, Request
 
+from .activity import Activity
 from .auth.credentials import Authenticator
 from .errors import ProtocolError, RequestContext
 from .http.downloads import Downloads
@@ -22,7 +23,7 @@ from .http.uploads import FileUpload
 from .limits import Limits
 from .paging.list_reader import ListReader
 from .routes import Route
-from .sending.sender import Sender
+from .sending.sender import Observer, Sender
 from .versions import Versions
 
 Parts = Mapping[str, "int | str"]
@@ -60,9 +61,18 @@ class BrightspaceSession:
         )
         self._downloads = Downloads(self._sender, _prepare)
 
+    @property
+    def activity(self) -> Activity:
+        """What its requests cost so far, and what waits."""
+        return self._sender.rate_limiter.activity
+
     def close(self) -> None:
         """Close all connections."""
         self._transport.close()
+
+    def observe(self, observer: Observer) -> None:
+        """Call a function after each answer, in the thread that asked; only one does so."""
+        self._sender.observer = observer
 
     def list_reader(self, path: str, route: Route, context: RequestContext) -> ListReader:
         """Make a reader of one list; sends nothing yet.

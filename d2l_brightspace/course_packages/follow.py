@@ -19,6 +19,8 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.sending.retry_budget import backoff
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.printable import printable
+from d2l_brightspace.setting_names import declare
+from d2l_brightspace.settings import SECTION
 
 from .jobs import Job, is_over, read_status
 from .wake_signal import Stopped, WakeSignal
@@ -66,6 +68,9 @@ class Pace(BaseConfiguration):
     def delay_after_faults(self, faults: int) -> float:
         """Seconds until the next look after so many failed ones in a row."""
         return backoff(faults, self.poll_seconds * 2, _LONGEST_DELAY_SECONDS)
+
+
+declare(SECTION, Pace)
 
 
 class NotFinished(BrightspaceError):

@@ -24,6 +24,7 @@ from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.endpoints.columns import identifier, personal, text, timestamp
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, Skip, skipped_request
+from d2l_brightspace.setting_checks import checked
 from d2l_brightspace.settings import SECTION
 
 from . import Entry, Job, read_log, read_status, read_upload_log
@@ -76,6 +77,7 @@ class _Known:
     last: Entry | None = None
 
 
+@checked
 @dlt.source(name="d2l_brightspace_import_jobs", section=SECTION, max_table_nesting=0)
 def import_jobs_source(
     ledger: str | os.PathLike[str] | None = None,

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -164,13 +164,27 @@ class Room:
 
 
 @contextmanager
-def download_extract(session: BrightspaceSession, room: Room, extract: Extract) -> Iterator[Path]:
+def download_extract(
+    session: BrightspaceSession, room: Room, extract: Extract, received: Callable[[int], object]
+) -> Iterator[Path]:
     """An extract as a file, for as long as the block lasts.
+
+    Args:
+        session: Sends the requests.
+        room: Room for the file.
+        extract: What to download.
+        received: Called before each write with the bytes that will be there.
 
     Raises:
         BrightspaceError: If it cannot be had whole.
     """
     path = room.scratch.path(".zip")
+
+    def hold(size: int) -> None:
+        # the announced size may be wrong, or missing
+        room.hold(path, max(size, extract.size))
+        received(size)
+
     try:
         room.hold(path, extract.size)
         session.download(
@@ -179,8 +193,7 @@ def download_extract(session: BrightspaceSession, room: Room, extract: Extract) 
             DOWNLOAD_ROUTE,
             scope=DOWNLOAD_SCOPE,
             size=extract.size,
-            # the announced size may be wrong, or missing
-            received=lambda size: room.hold(path, max(size, extract.size)),
+            received=hold,
         )
         yield path
     finally:

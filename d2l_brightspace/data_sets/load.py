@@ -24,6 +24,7 @@ from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, has_dlt_ids
 from d2l_brightspace.dlt_compat.imports import UserSteps, past_steps, user_steps
 from d2l_brightspace.dlt_compat.pipes import current_load_id
+from d2l_brightspace.extract.progress import TableProgress, current_progress
 from d2l_brightspace.printable import printable
 
 from .archive import Archive
@@ -136,6 +137,7 @@ class DataSetLoad:
 
     def __post_init__(self) -> None:
         self._changes = Changes(self.offer.table)
+        self._progress: TableProgress = current_progress().table(self.offer.table)
 
     @property
     def data_set(self) -> DataSet:
@@ -159,6 +161,7 @@ class DataSetLoad:
             BrightspaceError: If an extract cannot be loaded; nothing of the data set is, then.
         """
         _forget_scope(self.data_set.table)
+        self._progress.began, self._progress.state = time.monotonic(), "reading"
         progress = progress_from(self.state)
         todo = plan(
             self.context.catalogue.extracts(self.offer),
@@ -181,6 +184,7 @@ class DataSetLoad:
             try:
                 with self.context.turns:
                     files, layout = self._prepare(todo, room)
+                self._progress.doing = ""
             except _KeyHasGrown as grown:
                 again = grown.again
             else:
@@ -301,7 +305,9 @@ class DataSetLoad:
         began = time.monotonic()
         name = f"{self.data_set.table}, {extract.kind} of {extract.created:%Y-%m-%d %H:%M}"
         context = self.context
-        with download_extract(context.session, room, extract) as path:
+        self._progress.doing = "downloading"
+        with download_extract(context.session, room, extract, self._progress.receiver()) as path:
+            self._progress.doing = "converting"
             archive = Archive(path, name, context.largest_csv_bytes)
             archive.check()
             header = read_header(archive.opened, name)
@@ -316,7 +322,9 @@ class DataSetLoad:
                 keep_bad_rows=context.bad_rows == "quarantine",
                 written=room.hold,
             )
-        return _File(extract, converted, header, time.monotonic() - began)
+        self._progress.rows += converted.rows
+        self._progress.ended = time.monotonic()
+        return _File(extract, converted, header, self._progress.ended - began)
 
     def _check_key(self, header: Sequence[str], name: str) -> None:
         found = find_columns(header, [column.name for column in self.data_set.columns])

@@ -9,6 +9,7 @@ from dlt.common.configuration.specs import BaseConfiguration
 
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.client.paths import checked_path
+from d2l_brightspace.setting_names import declare
 
 SECTION = "d2l_brightspace_data_sets"
 """Settings live in `[sources.d2l_brightspace_data_sets]`."""
@@ -48,6 +49,9 @@ class FileSettings(BaseConfiguration):
                     f"Setting `files.{name}` must be more than 0; the default is "
                     f"{name} = {getattr(FileSettings, name)}."
                 )
+
+
+declare(SECTION, FileSettings)
 
 
 def one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -27,9 +27,13 @@ from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import connect
 from d2l_brightspace.dlt_compat.imports import past_steps
 from d2l_brightspace.dlt_compat.pipes import current_load_id
+from d2l_brightspace.dlt_compat.source_functions import settings_of
 from d2l_brightspace.extract.arrow import import_pandas_if_installed
 from d2l_brightspace.extract.findings import report_notes
+from d2l_brightspace.extract.load_runs import add_load_runs, load_runs_table
+from d2l_brightspace.extract.progress import current_progress
 from d2l_brightspace.extract.skipped import SKIPPED_REQUESTS, Skip, skipped_request
+from d2l_brightspace.setting_checks import checked, checked_settings
 from d2l_brightspace.settings import SECTION as REST_SECTION
 from d2l_brightspace.settings import resolve_in
 
@@ -47,6 +51,7 @@ OTHER_DATA_SETS = "other_data_sets"
 """Loads what the tenant offers and the dictionary does not know, each into a table of its own."""
 
 
+@checked
 @dlt.source(name=SECTION, section=SECTION, max_table_nesting=0)
 def brightspace_data_sets_source(
     host: str | None = None,
@@ -112,17 +117,36 @@ def brightspace_data_sets_source(
     return [*_audit_tables(), _codes(), _changes_of_list(context), *resources, *others]
 
 
-@with_config(sections=("sources", SECTION))
 def configured_data_sets_session(
     host: str | None = None,
     credentials: BrightspaceCredentials | None = None,
     lp_version: str | None = None,
 ) -> BrightspaceSession:
-    """The session that the source would use, from the same settings."""
+    """The session that the source would use, from the same settings.
+
+    Raises:
+        ConfigurationError: If a setting cannot be right.
+    """
     import_pandas_if_installed()
-    given = {"host": host, "credentials": credentials, "lp_version": lp_version}
-    arguments: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return _session(**arguments)
+    given = _without_none({"host": host, "credentials": credentials, "lp_version": lp_version})
+    with checked_settings((SECTION,), settings_of(_own_settings), given):
+        given = _without_none(_own_settings(**given))
+    # what is not given there comes from the settings of the other source
+    with checked_settings((REST_SECTION,), settings_of(_session), given):
+        return _session(**given)
+
+
+@with_config(sections=("sources", SECTION))
+def _own_settings(
+    host: str | None = None,
+    credentials: BrightspaceCredentials | None = None,
+    lp_version: str | None = None,
+) -> dict[str, Any]:
+    return {"host": host, "credentials": credentials, "lp_version": lp_version}
+
+
+def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @with_config(sections=("sources", REST_SECTION))
@@ -131,13 +155,13 @@ def _session(
     credentials: BrightspaceCredentials = dlt.secrets.value,
     lp_version: str | None = None,
 ) -> BrightspaceSession:
-    # what is not given comes from the settings of the other source
     return connect(host, credentials, pinned={"lp": lp_version})
 
 
 def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltResource:
     @dlt.resource(name=data_set.table, parallelized=True)
     def one_data_set() -> Iterator[Any]:
+        yield from _begin(context)
         offer = context.catalogue.find(data_set)
         if offer:
             yield from _load(context, offer, data_set.table)
@@ -157,6 +181,7 @@ def _resource(context: LoadContext, data_set: DataSet, *, named: bool) -> DltRes
 def _other_data_sets(context: LoadContext) -> DltResource:
     @dlt.resource(name=OTHER_DATA_SETS, parallelized=True)
     def other_data_sets() -> Iterator[Any]:
+        yield from _begin(context)
         for offer in context.catalogue.offers.values():
             if not offer.documented:
                 yield from _load(context, offer, OTHER_DATA_SETS)
@@ -165,10 +190,19 @@ def _other_data_sets(context: LoadContext) -> DltResource:
     return other_data_sets
 
 
+def _begin(context: LoadContext) -> Iterator[Any]:
+    """What each resource does first."""
+    progress = current_progress()
+    progress.watch(context.session.activity)
+    yield from map(past_steps, load_runs_table())
+
+
 def _load(context: LoadContext, offer: Offer, resource: str) -> Iterator[Any]:
     if not context.claim(offer.table, current_load_id() or "none"):
         return  # by another of its names
     alone = resource != OTHER_DATA_SETS
+    progress = current_progress()
+    progress.expect_data_sets(lambda: _wanted(context))
     load = DataSetLoad(context, offer, _state_of(offer), resource, alone=alone)
     try:
         yield from load.items()
@@ -181,6 +215,7 @@ def _load(context: LoadContext, offer: Offer, resource: str) -> Iterator[Any]:
         yield past_steps(_skip(context, offer.table, _unexpected(error)))
     else:
         context.coverage.good()
+        progress.finish_data_set(offer.table)
 
 
 def _state_of(offer: Offer) -> MutableMapping[str, Any]:
@@ -230,6 +265,7 @@ def _unexpected(error: Exception) -> ProtocolError:
 
 def _skip(context: LoadContext, table: str, error: BrightspaceError) -> Any:
     context.coverage.failed(error, of=_wanted(context))
+    current_progress().finish_data_set(table, error)
     row = skipped_request(table, Skip(0, error))
     return dlt.mark.with_table_name(row, str(SKIPPED_REQUESTS["table_name"]))
 
@@ -272,6 +308,7 @@ def _changes_of_list(context: LoadContext) -> DltResource:
     @dlt.resource(**{"name": DATA_SET_CHANGES, **CHANGES_HINTS})
     def changes() -> Iterator[Any]:
         yield dlt.mark.materialize_table_schema()
+        current_progress().watch(context.session.activity)
         offers = context.catalogue.offers.values()
         report_notes(context.session.versions.notes)
         now = {one.identity: (one.table, one.name) for one in offers}
@@ -307,3 +344,4 @@ def _add_audit_tables(resource: DltResource) -> None:
     # before the resource's own hints, with which a variant would begin
     for name, hints in _AUDIT_TABLES.items():
         resource.apply_hints(**{"table_name": name, **hints}, create_table_variant=True)
+    add_load_runs(resource)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dlt
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.destinations import destination as custom_destination
 from dlt.destinations import duckdb as duckdb_destination
-from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+from dlt.destinations.impl.duckdb.configuration import (
+    DuckDbBaseCredentials,
+    DuckDbCredentials,
+)
 from dlt.destinations.sql_client import SqlClientBase
 
-from . import duckdb_files, staging
+from . import duckdb_files, exchange, staging
 
 
 def capabilities(pipeline: dlt.Pipeline) -> DestinationCapabilitiesContext:
@@ -50,6 +54,7 @@ def private_destination(pipeline: dlt.Pipeline, **values: Any) -> Iterator[None]
     _find_out_once(replacement)
     _adapt_duckdb(replacement)
     staging.empty_after_load(replacement)
+    exchange.honour_exchanges(replacement)
     pipeline.destination = replacement
     try:
         yield
@@ -102,6 +107,28 @@ def _sparing() -> dict[str, Any]:
     return settings
 
 
+def duckdb_names(pipeline: dlt.Pipeline) -> tuple[str, list[str]] | None:
+    """The names by which DuckDB knows a pipeline's file and its datasets; nothing is opened.
+
+    Relies on a client having its credentials and dataset names before it opens a connection, and on
+    DuckDB calling a file by its name without the ending.
+
+    Returns:
+        None for other destinations, and for a connection that the user has opened.
+    """
+    if not isinstance(pipeline.destination, duckdb_destination):
+        return None
+    client: Any = pipeline.destination_client()
+    credentials = client.config.credentials
+    if not isinstance(credentials, DuckDbCredentials) or credentials.external_conn():
+        return None
+    datasets = client.sql_client
+    return Path(credentials._conn_str()).stem, [
+        datasets.dataset_name,
+        datasets.staging_dataset_name,
+    ]
+
+
 @contextmanager
 def only_reads(pipeline: dlt.Pipeline) -> Iterator[None]:
     """Do nothing for a while to prepare the destination for rows; inside `private_destination`."""
@@ -125,6 +152,23 @@ def kept_open(pipeline: dlt.Pipeline) -> Iterator[None]:
         return
     with pipeline.sql_client():
         yield
+
+
+def read_only_client(pipeline: dlt.Pipeline) -> SqlClientBase[Any]:
+    """A client of the destination that changes nothing, where the destination can be told so.
+
+    Relies on credentials being resolved anew for each client.
+    """
+    client = pipeline.sql_client()
+    credentials = getattr(client, "credentials", None)
+    if isinstance(credentials, DuckDbBaseCredentials):
+        credentials.read_only = True
+    return client
+
+
+def kind(pipeline: dlt.Pipeline) -> str:
+    """The type of a pipeline's destination, such as `postgres`, whatever its name is."""
+    return str(pipeline.destination.destination_type).rpartition(".")[2]
 
 
 def qualified(client: SqlClientBase[Any], table: str) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dlt
 from dlt.common import logger
@@ -14,21 +15,33 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.exceptions import DltException
-from dlt.destinations.exceptions import DestinationConnectionError, LoadClientNotConnected
+from dlt.common.schema.exceptions import DataValidationError
+from dlt.destinations.exceptions import (
+    DatabaseException,
+    DatabaseUndefinedRelation,
+    DestinationConnectionError,
+    LoadClientNotConnected,
+)
 from dlt.load.exceptions import LoadClientJobException
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 __all__ = [
     "OUT_OF_REACH",
     "ConfigFieldMissingException",
+    "DataValidationError",
+    "DatabaseException",
+    "DatabaseUndefinedRelation",
     "DltException",
     "LoadClientJobException",
     "PipelineStepFailed",
     "SqlClientNotAvailable",
     "causes",
     "filter_log",
+    "log_to",
     "resource_with_arrow_hints_kept",
     "table_of",
+    "unwrapped",
+    "without_advice",
 ]
 
 OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
@@ -42,12 +55,26 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
+def unwrapped(error: BaseException) -> BaseException:
+    """What went wrong, without the errors that dlt wraps around it."""
+    return next((one for one in causes(error) if not isinstance(one, DltException)), error)
+
+
 def table_of(error: LoadClientJobException) -> str:
     """The table whose load job failed.
 
     Relies on a job's id beginning with the name of its table.
     """
     return str(error.job_id).partition(".")[0]
+
+
+def without_advice(error: PipelineStepFailed) -> str | None:
+    """What a step failed of, without dlt's advice on packages that are left; None if it has none.
+
+    One advice is a command that deletes what was extracted. Relies on the words that it begins by.
+    """
+    problem, advice, _ = str(error).partition(_ADVICE)
+    return problem if advice else None
 
 
 @contextmanager
@@ -69,6 +96,32 @@ def filter_log(*filters: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
         log.removeFilter(let_pass)
 
 
+@contextmanager
+def log_to(before: Any, stream: Any) -> Iterator[None]:
+    """Write log lines to another stream for a while: those of dlt's logger and of the root.
+
+    Relies on dlt writing its log by a `StreamHandler` of `dlt.common.logger.LOGGER`.
+
+    Args:
+        before: The stream they are written to; handlers with another one are left alone.
+        stream: The other stream.
+    """
+    loggers = {logger.LOGGER or logging.getLogger("dlt"), logging.getLogger()}
+    changed = [
+        handler
+        for log in loggers
+        for handler in log.handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is before
+    ]
+    for handler in changed:
+        handler.setStream(stream)
+    try:
+        yield
+    finally:
+        for handler in changed:
+            handler.setStream(before)
+
+
 def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:
     """The resource that a log line is about if it is dlt's warning on hints that Arrow has not.
 
@@ -79,6 +132,7 @@ def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:
     return found["resource"] if found else None
 
 
+_ADVICE = "\n\nPending packages are left in the pipeline"
 _DLT = str(Path(dlt.__file__).parent)
 _ARROW_HINTS_KEPT = re.compile(
     "In resource: (?P<resource>[^,]+), when merging arrow schema with dlt schema"

@@ -46,3 +46,11 @@ def files() -> tuple[set[Path], set[Path]]:
     providers = Container()[PluggableRunContext].providers.providers
     read = {Path(one).resolve() for each in providers for one in each.present_locations}
     return read, {Path(one).resolve() for each in providers for one in each.locations} - read
+
+
+def reload_settings() -> None:
+    """Read the files of settings anew: some were written just now.
+
+    Relies on the run context reading them when its providers are made.
+    """
+    Container()[PluggableRunContext].reload_providers()

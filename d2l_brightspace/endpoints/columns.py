@@ -13,9 +13,11 @@ and has not, so that tables can still be joined when marked columns are masked.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from dlt.common.schema.typing import TColumnSchema
+if TYPE_CHECKING:
+    # declarations are read by commands that need no dlt, and importing it takes a second
+    from dlt.common.schema.typing import TColumnSchema
 
 DataType = Literal["bigint", "text", "bool", "double", "timestamp", "json"]
 PrivacyClass = Literal[

@@ -20,10 +20,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlencode
 
-from dlt.common.schema.typing import TColumnSchema, TTableReference
+if TYPE_CHECKING:
+    # declarations are read by commands that need no dlt, and importing it takes a second
+    from dlt.common.schema.typing import TColumnSchema, TTableReference
 
 Paging = Literal["bookmark", "object_list", "array", "object", "page_number"]
 """How a list comes (`docs/brightspace-api.md`, "Paging"): `PagingInfo`/`Items`, `Next`/`Objects`, a

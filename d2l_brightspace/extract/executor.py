@@ -12,6 +12,7 @@ All state is behind one lock; requests and the making of tables happen outside o
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from d2l_brightspace.timestamps import utc_milliseconds
 from .arrow import Part, Rows, Tabulator, UnexpectedValue
 from .field_tree import NESTING, UNDECLARED
 from .parents import CourseOfferings, FoundCourses
+from .progress import CourseProgress, TableProgress, current_progress
 from .typed_rows import TypedRows
 from .units import Unit
 
@@ -100,6 +102,7 @@ class Node:
     """Lists that may still bring rows, those of its parents included."""
     gathered_keys: list[Keys] = field(default_factory=list)
     parked: list[_List] = field(default_factory=list)
+    progress: TableProgress = field(default_factory=lambda: TableProgress(""))
 
     @property
     def is_stream(self) -> bool:
@@ -110,6 +113,13 @@ class Node:
     def is_finished(self) -> bool:
         """Whether all that it will ever have is ready."""
         return not self.open_lists and not self.gathered_keys and not self.parked
+
+    @property
+    def is_by_course(self) -> bool:
+        """Whether each course is one unit of it."""
+        return self.endpoint is not None and (
+            self.endpoint.parent == COURSE_OFFERINGS or self.endpoint.replaces == ORG_UNIT_ID
+        )
 
     def may_start(self) -> bool:
         """Whether one more unit is wanted."""
@@ -183,6 +193,8 @@ class Run:
         courses: CourseOfferings,
         endpoints: Mapping[str, Endpoint],
     ) -> None:
+        self._progress = current_progress()
+        self._course_progress = CourseProgress()
         self._session = session
         self._courses = courses
         self._endpoints = endpoints
@@ -211,6 +223,7 @@ class Run:
         """
         node = self._node(endpoint)
         node.tabulate, node.demand, node.is_taking = tabulate, demand, True
+        node.progress = self._progress.table(endpoint.name)
         return node
 
     def start(self) -> None:
@@ -224,6 +237,7 @@ class Run:
                     self._connect(node, node.endpoint)
             for node in self._nodes.values():
                 node.descendants = [*_below(node)]
+            self._count_courses()
             roots = [node for node in self._nodes.values() if node.endpoint is None]
             roots += [n for n in self._nodes.values() if n.endpoint and n.endpoint.parent is None]
             for root in filter(Node.is_needed, roots):
@@ -234,6 +248,15 @@ class Run:
                 )
                 self._open(root, {})
                 self._continue(task)
+
+    def _count_courses(self) -> None:
+        courses = self._nodes.get(COURSE_OFFERINGS)
+        below = () if courses is None else courses.descendants
+        tables = [node for node in below if node.is_taking and node.is_by_course]
+        self._course_progress = self._progress.courses(
+            [node.progress for node in tables],
+            is_limited=any(node.demand.is_limited for node in tables),
+        )
 
     def units(self, node: Node) -> Iterator[list[Unit]]:
         """The units of a table as they come, several at a time; an empty list: nothing yet.
@@ -385,8 +408,12 @@ class Run:
         """Read one page; gives the list again if it goes on."""
         if isinstance(task, _Courses):
             return self._find_courses(task)
+        progress = task.node.progress
+        if progress.began is None:
+            progress.began, progress.state = time.monotonic(), "reading"
         try:
             page = task.reader.read()
+            progress.ended = time.monotonic()
             part = self._converted(task, page)
         except SKIPPABLE as error:
             with self._lock:
@@ -406,8 +433,10 @@ class Run:
             return None
         with self._lock:
             if found is None or not task.node.is_needed():
+                self._course_progress.is_complete = True
                 self._close(task.node, {})
                 return None
+            self._course_progress.find(len(found.ids) + len(found.unclear))
             for unclear in found.unclear:
                 self._skip_course(task.node, unclear)
             self._expand(task.node, [{ORG_UNIT_ID: one} for one in found.ids], {})
@@ -624,6 +653,7 @@ class Run:
                 )
 
     def _complete(self, node: Node, unit: Unit) -> None:
+        node.progress.courses += len(unit.org_unit_ids)
         if unit.errors:
             unit.clear()
             node.started -= 1
@@ -643,6 +673,7 @@ class Run:
             node.ready.extend(one for one in node.skipped if node.is_answered or not one.is_asked)
             node.skipped = held
         node.ready.append(unit)
+        node.progress.rows += unit.rows
         node.ready_rows += unit.rows
         node.ready_blocks += sum(len(one.rows) for one in unit.parts if isinstance(one, Part))
         self._waiting_rows += unit.rows

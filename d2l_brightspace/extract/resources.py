@@ -16,7 +16,8 @@ from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, RequestCo
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.dlt_compat import pipes
 from d2l_brightspace.dlt_compat.dlt_ids import DLT_ID, new_dlt_ids
-from d2l_brightspace.endpoints.model import Endpoint
+from d2l_brightspace.dlt_compat.exchange import exchange
+from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, Endpoint
 from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Tabulator, add_constant, to_rows
@@ -25,10 +26,13 @@ from .executor import Node, Run
 from .field_tree import UNDECLARED
 from .findings import TableFailure, report_failure, report_notes
 from .handles import Handles, handles_of
+from .load_runs import add_load_runs, load_runs_table
 from .parents import CourseOfferings
+from .progress import current_progress
 from .skipped import SKIPPED_REQUESTS, Skip, skipped_request
 from .undeclared import settle_undeclared
 from .units import Unit
+from .whole_tables import are_exchanged
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +75,7 @@ class Reader:
         resource: DltResource = dlt.resource(rows, name=endpoint.name)
         # this first: a variant starts from the hints that the resource has by then
         resource.apply_hints(**SKIPPED_REQUESTS, create_table_variant=True)
+        add_load_runs(resource)
         hints = table_hints(endpoint)
         if endpoint.since is not None and endpoint.since.field is not None:
             hints["incremental"] = dlt.sources.incremental(
@@ -95,8 +100,12 @@ class Reader:
         if run is None or run.has_started:
             run = self._run = Run(self._session, self._courses, self._endpoints)
         node = run.join(endpoint, tabulate, handles.demand(self._params(endpoint, since)))
+        progress = current_progress()
+        progress.watch(self._session.activity)
+        progress.table(endpoint.name, handles.table)
         output = _Output(endpoint, node, tabulate, handles)
         is_new = handles.makes_table and pipes.known_table(handles.table) is None
+        yield from map(pipes.past_steps, load_runs_table())
         if handles.as_rows:
             yield from _room_for_ids(handles.table)
         # the other resources join before the first request
@@ -114,6 +123,7 @@ class Reader:
             if is_new:
                 yield from output.empty_table()
             report_failure(TableFailure(endpoint.name, handles.table, failure))
+        progress.finish(endpoint.name, failure)
 
     def _params(self, endpoint: Endpoint, since: datetime) -> dict[str, str]:
         params = {name: str(value) for name, value in self._parameters(endpoint.name).items()}
@@ -155,6 +165,7 @@ class _Output:
         self._batch = Batcher(endpoint, tabulate, node.typed)
         self._is_empty = True
         self._keys: list[pa.Table] = []
+        self._kept: set[int] = set()
 
     def items(self, run: Run) -> Generator[Any, None, BrightspaceError | None]:
         """Tables or rows as they come, None where there is nothing yet.
@@ -178,9 +189,18 @@ class _Output:
         failure = self._failure()
         if failure is None and self._is_empty:
             yield from self._table(self._tabulate([]).table)
+        if failure is None and are_exchanged():
+            yield from self._exchange()
         if self._handles.merges_by_key:
             pipes.declare_distinct(self._handles.table, distinct=self._are_distinct())
         return failure
+
+    def _exchange(self) -> Iterator[Any]:
+        """Have all old rows go, but for those of lists that were skipped."""
+        if self._is_empty:
+            # without any rows of a table dlt would leave it as it is
+            yield from self.empty_table()
+        exchange(self._handles.table, _column_of_courses(self._endpoint), self._kept)
 
     def empty_table(self) -> Iterator[Any]:
         """No rows, for a table that exists all the same."""
@@ -196,6 +216,8 @@ class _Output:
             for skip in skips:
                 logger.warning("%s was skipped: %s", self._endpoint.name, skip.error)
         elif skips:
+            for skip in skips:
+                self._node.progress.skip(skip.error)
             rows = [skipped_request(self._endpoint.name, skip) for skip in skips]
             yield pipes.past_steps(rows, str(SKIPPED_REQUESTS["table_name"]))
 
@@ -208,6 +230,7 @@ class _Output:
 
     def _group(self, units: list[Unit]) -> Iterator[Any]:
         table, skips = self._batch(units)
+        self._kept.update(one for unit in units if unit.errors for one in unit.org_unit_ids)
         if self._handles.retires:
             for skip in skips:
                 if skip.rows_missing != 0:  # the rows that are missing would be retired
@@ -324,6 +347,13 @@ def _room_for_ids(table_name: str) -> Iterator[Any]:
 def _with_ids(table: pa.Table) -> pa.Table:
     ids = pa.array(new_dlt_ids(table.num_rows), pa.string())
     return table.append_column(pa.field(DLT_ID, pa.string(), nullable=False), ids)
+
+
+def _column_of_courses(endpoint: Endpoint) -> str | None:
+    """The column that says which course a row is about; None in tables of the whole tenant."""
+    if endpoint.parent == COURSE_OFFERINGS and len(endpoint.keys) == 1:
+        return endpoint.keys[0]  # one row a course
+    return endpoint.replaces
 
 
 _SAME_UNIT = "{column} IN (SELECT {column} FROM {{staging_table}})"

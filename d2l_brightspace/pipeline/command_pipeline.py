@@ -8,21 +8,25 @@ import dlt
 
 from d2l_brightspace.dlt_compat import telemetry
 
-from .run import progress_display
+from .warehouse import named_destination
 from .working_folder import check_default_folders
 
 
-def command_pipeline(name: str, **options: Any) -> dlt.Pipeline:
+def command_pipeline(name: str, *, destination: Any, dataset_name: str) -> dlt.Pipeline:
     """Make the pipeline of a command, in a process that is the command's own.
 
     Args:
         name: Name of the pipeline.
-        options: As for `dlt.pipeline`.
+        destination: Name of a destination, as in `named_destination`; or a destination of dlt.
+        dataset_name: Name of the dataset.
 
     Raises:
-        ConfigurationError: If the working folder cannot be written.
+        ConfigurationError: If the working folder cannot be written, or there is no such
+            destination.
     """
     check_default_folders()
     telemetry.off_unless_wanted()
-    pipeline: dlt.Pipeline = dlt.pipeline(name, progress=progress_display(), **options)
+    if isinstance(destination, str):
+        destination = named_destination(destination)
+    pipeline: dlt.Pipeline = dlt.pipeline(name, destination=destination, dataset_name=dataset_name)
     return pipeline

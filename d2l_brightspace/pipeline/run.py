@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import dlt
 import pyarrow
@@ -13,18 +11,25 @@ from dlt.sources import DltSource
 
 from d2l_brightspace.client.http.private_logs import private_logs
 from d2l_brightspace.client.limits import Limits
+from d2l_brightspace.dlt_compat.collectors import shows_progress
 from d2l_brightspace.dlt_compat.destinations import kept_open
-from d2l_brightspace.dlt_compat.messages import forget_frames
+from d2l_brightspace.dlt_compat.messages import DltException, SqlClientNotAvailable, forget_frames
 from d2l_brightspace.extract.findings import Findings, collect_findings
+from d2l_brightspace.extract.load_runs import BOOKKEEPING
+from d2l_brightspace.extract.progress import count_progress
 from d2l_brightspace.settings import resolve
 
-from .destinations import check_destination, merge_in_transactions
+from .destinations import can_replace_rows, check_destination, merge_in_transactions
 from .errors import plain_errors
 from .failed_tables import FailedTables
+from .full_refresh import full_refresh as exchange_tables
 from .leftovers import delete_ended_packages, no_interrupted_extraction
+from .load_runs import record_failure, record_run
 from .lock import lock_working_folder
 from .pending import finish_pending
-from .report import RunReport, failure_of, report_on
+from .progress.display import ProgressDisplay, RunPlan
+from .progress.watch import Watch, watch
+from .report import Loaded, RunReport, count_rows, data_tables, failure_of, report_on
 from .surroundings import older_objects_uncollected, quiet_log
 from .working_folder import check_folders, make_private, private_folder
 
@@ -32,7 +37,14 @@ _FEW_ROWS = 20_000
 """Loads of fewer rows keep the destination open."""
 
 
-def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> RunReport:
+def run(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    *,
+    strict: bool = False,
+    full_refresh: bool = False,
+    progress: ProgressDisplay | None = None,
+) -> RunReport:
     """Load a source once.
 
     Takes a lock on the pipeline's working folder, finishes what an earlier run left pending, puts
@@ -49,6 +61,10 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
         pipeline: Where to load to; its `refresh` setting is honoured.
         source: What to load.
         strict: Whether something skipped makes the exit code 1.
+        full_refresh: Whether to read everything anew and exchange each table as a whole, so that
+            rows which are in no list any more go as well. Until its exchange a table holds its
+            old rows.
+        progress: Shows the run while it lasts; None to show nothing.
 
     Raises:
         ConfigurationError: If the destination cannot replace rows, or the working folder cannot be
@@ -59,19 +75,35 @@ def run(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool = False) -> R
         DestinationInUse: If another process has the DuckDB file open.
         DestinationRefused: If the destination does not take the rows of a table.
     """
-    check_folders(pipeline)
-    with (
-        lock_working_folder(pipeline),
-        private_folder(pipeline),
-        plain_errors(),
-        _surroundings(source),
-    ):
-        check_destination(pipeline, source)
-        with merge_in_transactions(pipeline):
-            report = _load(pipeline, source, strict=strict)
+    if progress is not None and progress.yields_to_dlt and shows_progress(pipeline):
+        progress = None
+    with watch(progress, _plan(pipeline, source)) as watched:
+        watched.enter("connecting")
+        check_folders(pipeline)
+        with (
+            lock_working_folder(pipeline),
+            private_folder(pipeline),
+            plain_errors(),
+            _surroundings(source),
+        ):
+            check_destination(pipeline, source)
+            refresh = exchange_tables(pipeline, source) if full_refresh else nullcontext()
+            with merge_in_transactions(pipeline):
+                watched.report = _load(pipeline, source, watched, refresh, strict=strict)
+    report = watched.report
     if report.failures:
         raise failure_of(report)
     return report
+
+
+def _plan(pipeline: dlt.Pipeline, source: DltSource) -> RunPlan:
+    return RunPlan(
+        pipeline.pipeline_name,
+        source.name,
+        [name for name in source.selected_resources if name not in BOOKKEEPING],
+        str(pipeline.destination.destination_name) if pipeline.destination else "",
+        pipeline.dataset_name or "",
+    )
 
 
 @contextmanager
@@ -85,26 +117,85 @@ def _surroundings(source: DltSource) -> Iterator[None]:
         yield
 
 
-def _load(pipeline: dlt.Pipeline, source: DltSource, *, strict: bool) -> RunReport:
+def _load(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    watched: Watch,
+    refresh: AbstractContextManager[None],
+    *,
+    strict: bool,
+) -> RunReport:
+    watched.progress.writes_load_runs = can_replace_rows(pipeline)
+    with ExitStack() as stack:
+        try:
+            loaded = _read_and_load(pipeline, source, watched, refresh, stack)
+        except BaseException as error:
+            record_failure(pipeline, source.name, error, watched.progress)
+            raise
+        return _report(pipeline, source, watched, loaded, strict=strict)
+
+
+def _read_and_load(
+    pipeline: dlt.Pipeline,
+    source: DltSource,
+    watched: Watch,
+    refresh: AbstractContextManager[None],
+    stack: ExitStack,
+) -> Loaded:
     notes = finish_pending(pipeline)
     make_private(pipeline)  # dlt makes it anew where the dataset is gone
-    findings = _extract(pipeline, source)
+    known = data_tables(pipeline)
+    watched.enter("reading")
+    with refresh:
+        findings = _extract(pipeline, source, watched)
+    watched.enter("normalizing")
     # what Arrow keeps for later pages is better in the hands of the destination
     pyarrow.default_memory_pool().release_unused()
     rows = sum(pipeline.normalize().row_counts.values())
+    watched.enter("loading")
     # closing is what makes DuckDB write a large load into its file, and let go of the memory
-    with kept_open(pipeline) if rows < _FEW_ROWS else nullcontext():
-        info = pipeline.load()
-        delete_ended_packages(pipeline, info.loads_ids)
-        return report_on(
-            pipeline, info.loads_ids, [*notes, *findings.notes], findings.failures, strict=strict
-        )
+    if rows < _FEW_ROWS:
+        stack.enter_context(kept_open(pipeline))
+    before = _rows_of(pipeline, known)
+    info = pipeline.load()
+    delete_ended_packages(pipeline, info.loads_ids)
+    return Loaded(info.loads_ids, [*notes, *findings.notes], findings.failures, before)
 
 
-def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Findings:
+def _rows_of(pipeline: dlt.Pipeline, tables: Sequence[str]) -> dict[str, int] | None:
+    """How many rows tables hold; None where that cannot be asked."""
+    if not tables:
+        return {}
+    try:
+        with pipeline.sql_client() as client:
+            return count_rows(client, tables)
+    except DltException:  # the load will say what is wrong with the destination
+        return None
+
+
+def _report(
+    pipeline: dlt.Pipeline, source: DltSource, watched: Watch, loaded: Loaded, *, strict: bool
+) -> RunReport:
+    progress = watched.progress
+    try:
+        asked = pipeline.sql_client()
+    except SqlClientNotAvailable:
+        return report_on(pipeline, None, loaded, progress, strict=strict)
+    with asked as client:
+        report = report_on(pipeline, client, loaded, progress, strict=strict)
+        if progress.writes_load_runs:
+            record_run(pipeline, client, source.name, report, progress)
+        return report
+
+
+def _extract(pipeline: dlt.Pipeline, source: DltSource, watched: Watch) -> Findings:
     in_flight = resolve(Limits()).requests_in_flight
     failed = FailedTables(pipeline)
-    with no_interrupted_extraction(pipeline), collect_findings(failed.note) as findings:
+    with (
+        no_interrupted_extraction(pipeline),
+        count_progress(watched.progress),
+        collect_findings(failed.note) as findings,
+    ):
         pipeline.extract(
             source,
             workers=in_flight,
@@ -113,8 +204,3 @@ def _extract(pipeline: dlt.Pipeline, source: DltSource) -> Findings:
         )
     failed.discard()
     return findings
-
-
-def progress_display() -> Any:
-    """Bars for a person who watches, nothing for a log file: `dlt.pipeline(progress=…)`."""
-    return "tqdm" if sys.stderr.isatty() else None

@@ -1,3 +1,5 @@
+"""Commands in this process, as a user in an empty folder types them."""
+
 from __future__ import annotations
 
 import re
@@ -9,34 +11,55 @@ from typing import Any
 
 import pytest
 import requests
+from click.testing import CliRunner, Result
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.specs import PluggableRunContext
 
+from d2l_brightspace.cli.main import main
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
+from tests.working_folder import working_in
+
+SECTION = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
+Command = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(SandboxSettings(courses=1, users=2, log_messages=1)) as running:
-        yield running
+    """One sandbox for the tests of a module; none changes it."""
+    with Sandbox(SandboxSettings(courses=2, users=12, log_messages=20), port=0) as one:
+        yield one
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to work in, whose settings dlt reads anew."""
+    """The empty folder that a user begins in."""
     folder = tmp_path / "project"
     folder.mkdir()
-    monkeypatch.chdir(folder)
-    run_context = Container()[PluggableRunContext]
-    before = run_context.context, run_context.providers
-    read_settings_anew(folder)
-    yield folder
-    run_context.context, run_context.providers = before
+    monkeypatch.setenv("COLUMNS", "200")
+    with working_in(folder):
+        yield folder
 
 
 def read_settings_anew(folder: Path | str) -> None:
     """Let dlt forget what it read of its files."""
     Container()[PluggableRunContext].reload(str(folder))
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, project: Path, settings: Callable[..., None]) -> Path:
+    """The empty folder, with a host and a token set."""
+    settings(sandbox.url, token=sandbox.credentials["bearer"]["token"])
+    return project
+
+
+@pytest.fixture
+def command() -> Command:
+    """Type a command."""
+
+    def call(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(main, arguments, **options)
+
+    return call
 
 
 class Person:
@@ -75,11 +98,16 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Person]:
     return sit_down
 
 
-@pytest.fixture
-def port() -> int:
+def closed_port() -> int:
+    """A port of this machine where nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return closed_port()
 
 
 @pytest.fixture

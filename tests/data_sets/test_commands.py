@@ -100,5 +100,5 @@ def test_the_script(run):
 def test_an_error_is_one_line(run):
     cli = ("-c", "from d2l_brightspace.cli.main import main; main()", "data-sets")
     done = run(*cli, "load", "--destination", "nowhere_at_all")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Traceback" not in done.stderr

@@ -65,3 +65,16 @@ def test_the_files_that_were_read_and_those_that_are_not_there(tmp_path: Path) -
     read, missing = done.stdout.splitlines()
     assert str(folder / "config.toml") in read, RELIED_ON + "present_locations"
     assert str(folder / "secrets.toml") in missing, RELIED_ON + "locations"
+
+
+def test_settings_that_are_written_in_a_process_can_be_read_by_it(tmp_path: Path) -> None:
+    program = (
+        "import dlt; from pathlib import Path; from d2l_brightspace.dlt_compat import settings\n"
+        "assert dlt.config.get('made_up.name') is None\n"
+        "Path('.dlt').mkdir()\n"
+        "Path('.dlt/config.toml').write_text('[made_up]\\nname = 7')\n"
+        "settings.reload_settings()\n"
+        "assert dlt.config.get('made_up.name') == 7\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=False)
+    assert done.returncode == 0, RELIED_ON + "files are read when the providers are made"

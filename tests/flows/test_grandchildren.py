@@ -100,7 +100,7 @@ def test_a_parent_that_was_not_chosen_makes_no_table(
     run(pipeline, source_of(school, tables=["discussion_posts"]))
     assert counts(pipeline, "discussion_posts") == truth(school, "discussion_posts")
     tables = pipeline.default_schema.data_table_names(seen_data_only=True)
-    assert set(tables) == {"discussion_posts", "skipped_requests"}
+    assert set(tables) == {"discussion_posts", "skipped_requests", "load_runs"}
 
 
 @pytest.mark.parametrize("group", TREES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -109,51 +110,20 @@ def test_the_pipeline_script_takes_its_arguments(workspace: Path, sandbox: Any) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words", "code"),
+    "command",
     [
-        (["--start-date", "yesterday"], 'Example: start_date = "2026-09-01"', 1),
-        (["--tables", "grades"], "Setting `tables` names 'grades', which is no table", 1),
-        (["--org-unit-ids", "0"], "org_unit_ids = [6606, 6607]", 1),
-        (
-            ["--org-unit-ids", "6606;6607"],
-            "--org-unit-ids: numbers separated by commas, e.g. 6606",
-            2,
-        ),
-    ],
-    ids=["start-date", "table", "org-unit", "no-number"],
-)
-def test_wrong_arguments_say_what_is_right_and_send_nothing(
-    workspace: Path, sandbox: Any, arguments: list[str], words: str, code: int
-) -> None:
-    done = call(
-        workspace,
-        sys.executable,
-        "pipelines/d2l_brightspace_pipeline.py",
-        *arguments,
-        sandbox=sandbox,
-    )
-
-    assert done.returncode == code
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(sandbox.requests) == 0
-
-
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [
-        ([sys.executable, "pipelines/d2l_brightspace_pipeline.py"], 1),
-        ([str(BIN / "d2l-brightspace"), "data-sets", "list"], 1),
-        ([str(BIN / "d2l-brightspace"), "copy-course", *COURSES], 2),
+        [sys.executable, "pipelines/d2l_brightspace_pipeline.py"],
+        [str(BIN / "d2l-brightspace"), "data-sets", "list"],
+        [str(BIN / "d2l-brightspace"), "copy-course", *COURSES],
     ],
     ids=["pipeline", "data-sets-list", "copy-course"],
 )
 def test_missing_settings_are_reported_with_their_places(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], code: int
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     monkeypatch.setenv(VARIABLE + "CREDENTIALS__CLIENT_ID", "known")
     done = call(workspace, *command)
-    assert done.returncode == code
+    assert done.returncode == 2
     or_token = f"or in the environment, e.g. {VARIABLE}CREDENTIALS__TOKEN"
     assert done.stderr.splitlines() == [
         "Missing settings: host, credentials",
@@ -181,7 +151,7 @@ def test_missing_settings_of_a_destination_are_reported_before_any_request(
 ) -> None:
     script = "pipelines/d2l_brightspace_pipeline.py"
     done = call(workspace, sys.executable, script, "--destination", "postgres", sandbox=sandbox)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("Missing settings: credentials\n")
     assert "PostgresCredentials database, password, username, host" in done.stderr
     assert "under [destination.postgres.credentials] in .dlt/secrets.toml" in done.stderr
@@ -225,18 +195,13 @@ def test_demo_loads_twice_and_compares(tmp_path: Path) -> None:
     assert (tmp_path / "brightspace_demo.duckdb").exists()
 
 
-def test_check_says_ok_for_all_that_may_be_read(tmp_path: Path, sandbox: Any) -> None:
-    sandbox.world.allow(next(iter(sandbox.world.forbidden)))
-    done = call(tmp_path, str(BIN / "d2l-brightspace"), "check", sandbox=sandbox)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count(" OK ") == 10
-    assert "lp 1.63, le 1.99" in done.stdout
-
-
-def test_check_tells_missing_scopes_from_missing_permissions(tmp_path: Path, start: Any) -> None:
+def test_check_tells_missing_scopes_from_missing_permissions(
+    tmp_path: Path, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandbox = start(scopes=EVERY_SCOPE.replace("users:userdata:read", "").strip())
     for course in sandbox.world.course_ids:
         sandbox.world.forbid(course)
+    monkeypatch.setenv("DESTINATION__WAREHOUSE__DESTINATION_TYPE", "duckdb")
 
     done = call(
         tmp_path, str(BIN / "d2l-brightspace"), "check", sandbox=sandbox, scheme="service_user"
@@ -244,35 +209,16 @@ def test_check_tells_missing_scopes_from_missing_permissions(tmp_path: Path, sta
 
     assert done.returncode == 1
     outcomes = {
-        cells[1].strip(): cells[2].strip()
+        cells[0]: cells[1]
         for line in done.stdout.splitlines()
-        if line.startswith("│") and (cells := line.split("│"))[1].strip()
+        if line.startswith("  ") and (cells := re.split(" {2,}", line.strip()))
     }
-    assert outcomes["users"] == "missing scope"
-    assert outcomes["classlist"] == outcomes["courses"] == "no permission"
+    assert outcomes["scheme"] == outcomes["user"] == "OK"
+    assert outcomes["users"] == "scope missing"
+    assert outcomes["classlist"] == outcomes["courses"] == "permission missing"
     assert outcomes["org_units"] == outcomes["log_messages"] == "OK"
-
-
-def test_check_with_refused_credentials_says_so_in_one_line(tmp_path: Path, sandbox: Any) -> None:
-    sandbox.credentials["id_key"]
-    environment = dict(os.environ)
-    section = "SOURCES__D2L_BRIGHTSPACE_SOURCE__"
-    environment |= {
-        section + "HOST": sandbox.url,
-        section + "CREDENTIALS__TOKEN": "not-a-token-of-this-server",
-    }
-    done = subprocess.run(
-        [str(BIN / "d2l-brightspace"), "check"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith("AuthenticationError: ")
-    assert "Traceback" not in done.stderr
-    assert "not-a-token" not in done.stdout + done.stderr
+    assert "In the way of a load: users, courses, " in done.stdout
+    assert list(tmp_path.glob("*.duckdb")) == []
 
 
 @pytest.mark.parametrize(

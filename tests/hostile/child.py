@@ -28,6 +28,7 @@ POINTS = {
         "after",
     ),
     "one job loaded": ("dlt.destinations.impl.duckdb.duck", "DuckDbCopyJob.run", "after"),
+    "one table merged": ("dlt.destinations.job_client_impl", "SqlLoadJob.run", "after"),
     "merge in its transaction": (
         "dlt.destinations.impl.duckdb.sql_client",
         "DuckDbSqlClient.commit_transaction",
@@ -79,18 +80,18 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     if point := given.get("kill_at"):
         kill_at(point, given.get("table"))
-    outcomes = [attempt(pipeline, source)]
+    outcomes = [attempt(pipeline, source, full_refresh=given.get("full_refresh", False))]
     outcomes += [attempt(*load_child(given)) for _ in range(1, given.get("runs", 1))]
     print(megabytes("VmHWM"), "MB")
     sys.exit(max(outcomes))
 
 
-def attempt(pipeline: Any, source: Any) -> int:
+def attempt(pipeline: Any, source: Any, **options: Any) -> int:
     """Run and print what came of it; gives the exit code."""
     from d2l_brightspace import BrightspaceError, run
 
     try:
-        print(run(pipeline, source))
+        print(run(pipeline, source, **options))
     except BrightspaceError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -18,6 +18,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.transport import OversizedBody, SendsOne, TransportFailure
 from d2l_brightspace.client.limits import Limits
+from d2l_brightspace.client.sending.first_contact import FirstContact, HostSetting
 from d2l_brightspace.client.sending.retry_budget import RetryBudget
 
 from .tokens import (
@@ -32,6 +33,7 @@ from .tokens import (
 TOKEN_URL = "https://auth.brightspace.com/core/connect/token"  # noqa: S105
 """D2L's token endpoint, the same for every Brightspace site."""
 
+_SETTING = HostSetting("credentials.token_url", f'token_url = "{TOKEN_URL}"')
 _RETRIES = Limits(max_attempts=4, backoff_seconds=1.0, max_wait_seconds=60.0)
 
 
@@ -99,6 +101,7 @@ class TokenEndpoint:
         self._transport = transport
         self._clock = clock
         self._sleep = sleep
+        self._contact = FirstContact(_SETTING, AuthenticationError)
 
     def ask(
         self,
@@ -121,6 +124,7 @@ class TokenEndpoint:
         Raises:
             AuthenticationError: If there is no token, whatever the cause. Not `ServiceUnavailable`
                 or `ProtocolError`: those may cost one org unit its rows, this ends the run.
+            ConfigurationError: If only a setting cures it: there is no such host, say.
             RateLimited: If the endpoint is busy at every attempt, or asks for a long delay.
         """
         budget = RetryBudget(_RETRIES, error_context(None))
@@ -132,23 +136,19 @@ class TokenEndpoint:
             outcome = self._exchange(HttpRequest.of(request.prepare()), single_use=single_use)
             if isinstance(outcome, HttpResponse):
                 return TokenAnswer(_fields(outcome, single_use=single_use), sent_at)
-            self._sleep(budget.delay_before_retry(outcome.error, outcome.delay))
+            self._sleep(budget.delay_before_retry(outcome.error, outcome.delay, outcome.attempts))
 
     def _exchange(self, request: HttpRequest, *, single_use: bool) -> HttpResponse | _Again:
         try:
             response = self._transport.exchange(request)
         except TransportFailure as failure:
             if single_use and failure.delivered:
-                raise _lost_answer(failure.reason) from None
-            return _Again(
-                AuthenticationError(
-                    f"The token endpoint cannot be reached: {failure.reason}. Run again later, or "
-                    "check `credentials.token_url` and the network.",
-                    error_context(None),
-                )
-            )
+                raise _lost_answer(failure) from None
+            broken = self._contact.no_answer(failure, error_context(None))
+            return _Again(broken.error, attempts=broken.attempts)
         except OversizedBody:
             raise _unreadable_answer("far more than a token", None) from None
+        self._contact.is_made = True
         return _again(response) or response
 
 
@@ -158,6 +158,8 @@ class _Again:
 
     error: BrightspaceError
     delay: float = 0.0
+    attempts: int | None = None
+    """At most so many; None for as many as there are."""
 
 
 def _again(response: HttpResponse) -> _Again | None:
@@ -233,11 +235,11 @@ def _refusal(status: int, code: object, *, single_use: bool) -> AuthenticationEr
     )
 
 
-def _lost_answer(reason: str) -> AuthenticationError:
+def _lost_answer(failure: TransportFailure) -> AuthenticationError:
     return AuthenticationError(
-        f"The answer of the token endpoint was lost ({reason}). The request was not sent again: "
-        "the token or code in it works once, and may be used up. Run again once; if it is refused "
-        f"then: {LOG_IN_AGAIN}",
+        f"The answer of the token endpoint {failure.host} was lost ({failure.reason}). The "
+        "request was not sent again: the token or code in it works once, and may be used up. Run "
+        f"again once; if it is refused then: {LOG_IN_AGAIN}",
         error_context(None),
     )
 

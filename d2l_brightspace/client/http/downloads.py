@@ -60,7 +60,9 @@ class Downloads:
                 with self._open(link, file, route, where) as (sent, response, chunks):
                     outcome = self._take(response, chunks, file, route, where)
             except TransportFailure as failure:
-                outcome = Retry(ServiceUnavailable(f"No whole file: {failure.reason}", where))
+                source = f" from {failure.host}" if failure.host else ""
+                error = ServiceUnavailable(f"No whole file{source}: {failure.reason}", where)
+                outcome = Retry(error)
             if isinstance(outcome, Accept):
                 return
             if file.received > before:

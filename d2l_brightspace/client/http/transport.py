@@ -21,6 +21,7 @@ from urllib3.response import BaseHTTPResponse
 from d2l_brightspace.client.limits import Limits
 
 from .connections import OversizedBody, PoolAdapter, TimedAnswer, WholeAnswer, read_whole
+from .failures import Cause, cause_of
 from .messages import Headers, HttpRequest, HttpResponse
 from .origins import is_loopback
 from .private_logs import private_logs
@@ -35,14 +36,17 @@ class TransportFailure(Exception):
     """The exchange broke: nothing can be said about what the server would have answered.
 
     Args:
-        reason: What broke, without URL, host or body.
+        cause: What broke, without URL, host or body.
         delivered: False if the whole request certainly never reached the server.
+        host: Who was asked, with the port where that is not the usual one.
     """
 
-    def __init__(self, reason: str, *, delivered: bool = True) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, cause: Cause | str, *, delivered: bool = True, host: str = "") -> None:
+        self.cause = Cause("broken", cause) if isinstance(cause, str) else cause
+        self.reason = self.cause.text
+        super().__init__(self.reason)
         self.delivered = delivered
+        self.host = host
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Transport:
             return HttpResponse(answer.status, answer.headers, answer.data, request.url, request)
         response = self._send(request, origin, target, self._timeout_of(request), whole=False)
         try:
-            return _response(response, request, self._read(response))
+            return _response(response, request, self._read(response, origin))
         except BaseException:
             response.close()
             raise
@@ -139,7 +143,7 @@ class Transport:
         if isinstance(answer, TimedAnswer):
             answer.may_take_long()
         try:
-            yield _response(response, request, b""), self._pieces(response)
+            yield _response(response, request, b""), self._pieces(response, origin)
         finally:
             response.close()
             response.release_conn()
@@ -170,16 +174,26 @@ class Transport:
                 decode_content=False,
                 chunked=request.body is not None and "Content-Length" not in request.headers,
             )
-        except urllib3.exceptions.ReadTimeoutError:
-            raise self._too_slow() from None
+        except urllib3.exceptions.ReadTimeoutError as error:
+            failure = self._failure(error, origin, delivered=False)
+            # for urllib3 a handshake that takes too long is a slow answer
+            if failure.cause.kind == "no connection in time":
+                raise failure from None
+            raise self._too_slow(origin.host) from None
         # the messages of these exceptions hold the URL, so none of them is passed on
         except _NEVER_ARRIVED as error:
-            raise TransportFailure(_kind(error), delivered=False) from None
+            raise self._failure(error, origin, delivered=False) from None
         except urllib3.exceptions.SSLError as error:
             uploaded = isinstance(request.body, FileUpload) and request.body.sent_whole
-            raise TransportFailure(_kind(error), delivered=uploaded) from None
+            raise self._failure(error, origin, delivered=uploaded) from None
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise TransportFailure(_kind(error), delivered=_sent_whole(request)) from None
+            raise self._failure(error, origin, delivered=_sent_whole(request)) from None
+
+    def _failure(
+        self, error: Exception, origin: _Origin, *, delivered: bool = True
+    ) -> TransportFailure:
+        cause = cause_of(error, self._limits.connect_seconds, _proxy_of(origin.pool))
+        return TransportFailure(cause, delivered=delivered, host=origin.host)
 
     def _timeout_of(self, request: HttpRequest) -> urllib3.Timeout:
         if not isinstance(request.body, FileUpload):
@@ -221,7 +235,7 @@ class Transport:
             )
             target = self._adapter.request_url(request, proxies)
         except (requests.RequestException, OSError, ValueError) as error:
-            raise TransportFailure(_kind(error), delivered=False) from None
+            raise TransportFailure(cause_of(error), delivered=False, host=_host(url)) from None
         return _Origin(
             pool,
             _host(url),
@@ -229,24 +243,25 @@ class Transport:
             hasattr(pool.ConnectionCls, "max_body_bytes"),
         )
 
-    def _pieces(self, response: BaseHTTPResponse) -> Iterator[bytes]:
+    def _pieces(self, response: BaseHTTPResponse, origin: _Origin) -> Iterator[bytes]:
         try:
             # `read1` hands out what is there, so that a break costs nothing that has arrived
             while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
                 yield chunk
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise TransportFailure(_kind(error)) from None
+            raise self._failure(error, origin) from None
 
-    def _read(self, response: BaseHTTPResponse) -> bytes:
+    def _read(self, response: BaseHTTPResponse, origin: _Origin) -> bytes:
         try:
             return read_whole(response, self._room)
         except urllib3.exceptions.ReadTimeoutError:
-            raise self._too_slow() from None
+            raise self._too_slow(origin.host) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise TransportFailure(_kind(error)) from None
+            raise self._failure(error, origin) from None
 
-    def _too_slow(self) -> TransportFailure:
-        return TransportFailure(f"the answer took longer than {self._limits.response_seconds:g} s")
+    def _too_slow(self, host: str) -> TransportFailure:
+        seconds = self._limits.response_seconds
+        return TransportFailure(f"the answer took longer than {seconds:g} s", host=host)
 
 
 _NO_RETRIES = urllib3.Retry(False, redirect=False)
@@ -278,5 +293,7 @@ def _sent_whole(request: HttpRequest) -> bool:
     return not isinstance(request.body, FileUpload) or request.body.sent_whole
 
 
-def _kind(error: BaseException) -> str:
-    return f"the connection failed ({type(error).__name__})"
+def _proxy_of(pool: urllib3.HTTPConnectionPool) -> str:
+    """Host and port of the proxy of a pool, without the log-in that its address may hold."""
+    proxy = pool.proxy
+    return f"{proxy.host}:{proxy.port}" if proxy else ""

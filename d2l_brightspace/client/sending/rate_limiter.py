@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from d2l_brightspace.client.activity import Activity
 from d2l_brightspace.client.errors import RateLimited
 from d2l_brightspace.client.http.messages import HttpResponse
 
@@ -67,6 +68,11 @@ class Bucket:
         self._explored = False
         self._sent = self._answered = 0
         self._paid = 0.0
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether an answer has reported a bucket."""
+        return self._floor is not None
 
     def seconds_short(self, now: float) -> float:
         """Seconds until a request can be paid, as far as can be foreseen; 0 if now."""
@@ -154,6 +160,9 @@ class RateLimiter:
         max_wait_seconds: Longest delay Brightspace may ask for.
         clock: Monotonic seconds.
         sleep: Waits for so many seconds.
+
+    Attributes:
+        activity: What goes out, and what waits.
     """
 
     def __init__(
@@ -162,6 +171,7 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.activity = Activity(clock)
         self._max_wait = max_wait_seconds
         self._clock = clock
         self._sleep = sleep
@@ -203,16 +213,26 @@ class RateLimiter:
 
     def _wait_for_turn(self, *, costs: bool) -> Sent | None:
         with self._queue:
-            while True:
-                with self._lock:
-                    now = self._clock()
-                    held = self._resume_at - now
-                    short = self._bucket.seconds_short(now) if costs else 0.0
-                    if max(held, short) <= 0:
-                        return self._bucket.send(now) if costs else None
-                self._check(max(held, short))
-                # else in short naps: an answer may show more credits than were foreseen
-                self._sleep(held if held > 0 else min(short, _NAP_SECONDS))
+            try:
+                sent = self._wait(costs=costs)
+            finally:
+                self.activity.go_on()
+        self.activity.count_request()
+        return sent
+
+    def _wait(self, *, costs: bool) -> Sent | None:
+        while True:
+            with self._lock:
+                now = self._clock()
+                held = self._resume_at - now
+                short = self._bucket.seconds_short(now) if costs else 0.0
+                if max(held, short) <= 0:
+                    return self._bucket.send(now) if costs else None
+            self._check(max(held, short))
+            if held > 0 or self._bucket.is_reported:
+                self.activity.hold("rate limit" if held > 0 else "credits", max(held, short))
+            # else in short naps: an answer may show more credits than were foreseen
+            self._sleep(held if held > 0 else min(short, _NAP_SECONDS))
 
     def _learn(self, sent: Sent | None, response: HttpResponse) -> None:
         if sent is None:
@@ -221,6 +241,8 @@ class RateLimiter:
         remaining = _number(headers.get("X-Rate-Limit-Remaining"))
         cost = _number(headers.get("X-Request-Cost"))
         reset = _number(headers.get("X-Rate-Limit-Reset"))
+        if remaining is not None and cost is not None:
+            self.activity.count_credits(cost, remaining)
         with self._lock:
             if remaining is not None and cost is not None:
                 self._bucket.learn(sent, self._clock(), remaining, cost, reset or 0.0)

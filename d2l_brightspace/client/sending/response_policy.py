@@ -46,6 +46,8 @@ class Retry:
     """False if the request certainly had no effect."""
     after: float | None = None
     """Seconds of the delay, where Brightspace names them."""
+    attempts: int | None = None
+    """At most so many; None for as many as the settings allow."""
 
 
 @dataclass(frozen=True)

@@ -50,19 +50,26 @@ class RetryBudget:
         self._delayed = 0.0
         self._used: set[str] = set()
 
-    def delay_before_retry(self, error: BrightspaceError, asked_for: float | None = None) -> float:
+    def delay_before_retry(
+        self,
+        error: BrightspaceError,
+        asked_for: float | None = None,
+        attempts: int | None = None,
+    ) -> float:
         """Seconds until the next attempt after a failed one.
 
         Args:
             error: What to raise if there is no next attempt.
             asked_for: The delay that the server asks for, if it does.
+            attempts: At most so many, where the settings allow more.
 
         Raises:
             BrightspaceError: `error`, after the last attempt or if the delay is too long.
         """
         self._attempts += 1
         least = asked_for or 0.0
-        if self._attempts >= self._limits.max_attempts or least > self._limits.max_wait_seconds:
+        most = min(self._limits.max_attempts, attempts or self._limits.max_attempts)
+        if self._attempts >= most or least > self._limits.max_wait_seconds:
             raise error
         return max(self._backoff(self._attempts), least)
 

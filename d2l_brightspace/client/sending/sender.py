@@ -7,6 +7,7 @@ classified.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import BoundedSemaphore
 from typing import Any
@@ -14,13 +15,19 @@ from typing import Any
 from requests import PreparedRequest, RequestException
 
 from d2l_brightspace.client.auth.credentials import Authenticator
-from d2l_brightspace.client.errors import ProtocolError, RequestContext, ServiceUnavailable
+from d2l_brightspace.client.errors import (
+    BrightspaceError,
+    ProtocolError,
+    RequestContext,
+    ServiceUnavailable,
+)
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.origins import is_plain, within_brightspace
 from d2l_brightspace.client.http.transport import OversizedBody, Transport, TransportFailure
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.routes import VERSION, Route
 
+from .first_contact import FirstContact, HostSetting
 from .rate_limiter import RateLimiter
 from .response_policy import (
     Accept,
@@ -36,6 +43,11 @@ from .response_policy import (
 from .retry_budget import RetryBudget
 
 MOST_REDIRECTS = 5
+HOST = HostSetting(
+    "host", 'host = "school.brightspace.com", the name in the address bar of a browser'
+)
+Observer = Callable[[HttpRequest, HttpResponse, float], None]
+"""Gets each request, its answer and the seconds that took."""
 
 
 class Sender:
@@ -67,6 +79,8 @@ class Sender:
         self._spoken_version = spoken_version
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
+        self._contact = FirstContact(HOST, ServiceUnavailable)
+        self.observer: Observer | None = None
 
     def ask(
         self, request: str | PreparedRequest, route: Route, where: RequestContext
@@ -85,6 +99,7 @@ class Sender:
         Raises:
             BrightspaceError: If there is no answer to take.
         """
+        self._contact.check()
         budget: RetryBudget | None = None
         # may ask Brightspace itself, so not within a turn
         wanted = self.with_version(_unsent(request, where))
@@ -96,8 +111,8 @@ class Sender:
                     learn(response)
                 outcome = classify(response, where, route.scope, route.parse)
             except TransportFailure as failure:
-                error = ServiceUnavailable(f"No answer: {failure.reason}", where)
-                outcome = Retry(error, failure.delivered)
+                broken = self._contact.no_answer(failure, where)
+                outcome = Retry(broken.error, failure.delivered, attempts=broken.attempts)
             if route.once:
                 outcome = classify_once(outcome)
             if isinstance(outcome, Accept):
@@ -112,7 +127,9 @@ class Sender:
             BrightspaceError: If nothing would.
         """
         if isinstance(outcome, Retry):
-            self._sleep(budget.delay_before_retry(outcome.error, outcome.after))
+            delay = self._delay(outcome, budget)
+            with self.rate_limiter.activity.delay(delay):
+                self._sleep(delay)
         elif isinstance(outcome, Wait):
             self.rate_limiter.hold_all(budget.delay_asked_for(outcome.seconds))
             budget.check()
@@ -127,6 +144,13 @@ class Sender:
         elif isinstance(outcome, Fail):
             raise outcome.error
 
+    def _delay(self, outcome: Retry, budget: RetryBudget) -> float:
+        try:
+            return budget.delay_before_retry(outcome.error, outcome.after, outcome.attempts)
+        except BrightspaceError as error:
+            self._contact.give_up(error)
+            raise
+
     def _walk(
         self, request: HttpRequest, route: Route, where: RequestContext
     ) -> tuple[HttpRequest, HttpResponse]:
@@ -136,7 +160,11 @@ class Sender:
             sent = self.ready(request, url, route)
             try:
                 with self._slots:
+                    began = time.perf_counter()
                     response = self.transport.exchange(sent)
+                self._contact.is_made = True
+                if self.observer is not None:
+                    self.observer(sent, response, time.perf_counter() - began)
             except OversizedBody:
                 raise ProtocolError(
                     f"The answer is larger than {self.limits.max_body_megabytes:g} MB; if that "

@@ -1,0 +1,1 @@
+"""What is published, installed where nothing else is."""
