@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from d2l_brightspace.client.errors import AuthenticationError
 
@@ -72,7 +72,8 @@ class AuthorizationRequest:
             "code_challenge_method": "S256",
         }
         mark = "&" if urlsplit(self.auth_url).query else "?"
-        return f"{self.auth_url}{mark}{urlencode(query)}"
+        # blanks as %20: of "+" only forms say for certain that it is a blank
+        return f"{self.auth_url}{mark}{urlencode(query, quote_via=quote)}"
 
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
         """Whether the parameters of a redirect belong to this request."""
