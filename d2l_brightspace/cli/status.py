@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .data_sets import DATASET, PIPELINE
+from . import data_sets, load
 from .errors import reports_errors
 from .text_table import print_table
 
 if TYPE_CHECKING:
     from d2l_brightspace.pipeline.status import DatasetStatus, RunStatus, TableStatus
 
-DATASETS = {"d2l_brightspace_pipeline": "d2l_brightspace_data", PIPELINE: DATASET}
+DATASETS = {load.PIPELINE: load.DATASET, data_sets.PIPELINE: data_sets.DATASET}
 """The datasets of the load commands, by their pipelines."""
 _SHOWN_ALIKE = 20
 
@@ -74,9 +74,9 @@ def _wanted(pipeline: str | None, dataset: str | None) -> dict[str, str]:
     """Datasets by pipeline."""
     if pipeline is None and dataset is None:
         return DATASETS
-    usual = next(iter(DATASETS))
-    name = pipeline or next((p for p, of in DATASETS.items() if of == dataset), usual)
-    return {name: dataset or DATASETS.get(name, DATASETS[usual])}
+    of_dataset = {name: one for one, name in DATASETS.items()}
+    name = pipeline or of_dataset.get(str(dataset), load.PIPELINE)
+    return {name: dataset or DATASETS.get(name, load.DATASET)}
 
 
 def _ask(pipeline: str, dataset: str, destination: str) -> DatasetStatus | None:

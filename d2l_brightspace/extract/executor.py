@@ -299,8 +299,10 @@ class Run:
             self._news.notify_all()
             stopped = self._stopped
         if stopped:
+            until = time.monotonic() + _JOIN_SECONDS
             for thread in self._threads:
-                thread.join(_JOIN_SECONDS)
+                # one that waits for credits may wait for minutes, and somebody has pressed Ctrl-C
+                thread.join(max(until - time.monotonic(), 0.0))
             self._session.close()
 
     # -- the graph of tables ---------------------------------------------------------------------
@@ -773,4 +775,5 @@ def _no_key(task: _List, columns: Sequence[str]) -> ProtocolError:
 
 
 _PATIENCE_SECONDS = 1.0
-_JOIN_SECONDS = 10.0
+_JOIN_SECONDS = 5.0
+"""How long all threads together are waited for in the end."""

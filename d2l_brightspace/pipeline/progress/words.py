@@ -95,6 +95,8 @@ def place(snapshot: Snapshot) -> str | None:
         return f"{snapshot.data_sets_done:,} of {snapshot.data_sets:,} data sets"
     if snapshot.courses is None:
         return None
+    if not snapshot.courses and not snapshot.courses_complete:
+        return "looking for courses"
     so_far = "" if snapshot.courses_complete else " found so far"
     return f"{snapshot.courses_done:,} of {number_of(snapshot.courses, 'course')}{so_far}"
 
