@@ -88,6 +88,12 @@ def test_a_column_that_has_no_use_any_more_leaves_the_tables(
             "AND table_schema = 'd2l_brightspace_data' ORDER BY 1",
         )
 
+    def lists(pipeline: dlt.Pipeline) -> list[int]:
+        return [count(pipeline, name) for name in ("classlist", "enrollments")]
+
+    def expected(sandbox: Any) -> list[int]:
+        return [counts_of_truth(sandbox)[name] for name in ("classlist", "enrollments")]
+
     run(make_pipeline(), as_before(source_of(sandbox)))
     assert tables_with_it(make_pipeline()) == [("classlist",), ("enrollments",)]
     sandbox.world.empty_course(sandbox.world.course_ids[0], keep_caller=False)
@@ -97,11 +103,11 @@ def test_a_column_that_has_no_use_any_more_leaves_the_tables(
     pipeline = make_pipeline()
     assert tables_with_it(pipeline) == []
     assert "_deleted" not in pipeline.default_schema.tables["classlist"]["columns"]
-    assert row_counts(pipeline, sandbox) == counts_of_truth(sandbox)
+    assert lists(pipeline) == expected(sandbox)
     # one that knows no more than what is in the database
     shutil.rmtree(pipeline.pipelines_dir)
     run(make_pipeline(), source_of(sandbox))
-    assert row_counts(make_pipeline(), sandbox) == counts_of_truth(sandbox)
+    assert lists(make_pipeline()) == expected(sandbox)
     assert tables_with_it(make_pipeline()) == []
 
 
