@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-data-sets test-reliability check lint types test-versions test-destinations test-browser test-wheel bench reliability messages lock audit sbom clean
+.PHONY: help demo test test-data-sets test-commands test-reliability check lint types test-versions test-destinations test-browser test-wheel bench reliability messages lock audit sbom clean
 
 help:  ## Show what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 19
@@ -12,16 +12,19 @@ help:  ## Show what there is
 demo: $(READY)  ## Start a local Brightspace, load it into DuckDB, print what was loaded
 	$(BIN)/d2l-brightspace demo
 
-test: $(READY)  ## Run the tests, but for data sets and for what may go wrong
+test: $(READY)  ## Run the tests, but for data sets, commands and what may go wrong
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(foreach one,$(SUITES),--ignore $(one))
 
 test-data-sets: $(READY)  ## Run the tests of Brightspace Data Sets
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/data_sets
 
+test-commands: $(READY)  ## Run the tests of the commands, as they are typed
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/cli
+
 test-reliability: $(READY)  ## Run the tests of what may go wrong: faults, secrets, persons, files
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/hostile tests/security
 
-check: lint types test test-data-sets test-reliability  ## Style, types and all tests that need nothing but Python
+check: lint types test test-data-sets test-commands test-reliability  ## Style, types and all tests that need nothing but Python
 
 test-versions: .venv-lowest/.ready newest  ## Canaries and whole flows with the lowest and the newest versions allowed
 	.venv-lowest/bin/python -m pytest -n 2 $(VERSION_TESTS)
@@ -72,7 +75,7 @@ sbom: .venv-tools/.ready  ## Write build/sbom.json: all that an installation con
 clean:  ## Remove the environments and what runs left behind
 	rm -rf $(VENV) .venv-browser .venv-lowest .venv-newest .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache
 
-SUITES := tests/browser tests/data_sets tests/hostile tests/security tests/wheel
+SUITES := tests/browser tests/cli tests/data_sets tests/hostile tests/security tests/wheel
 SIDE_BY_SIDE := -n 3 --dist worksteal
 VERSION_TESTS := tests/dlt_compat tests/flows/test_full_load.py
 PACKAGE := --editable '.[sandbox,service-user]'

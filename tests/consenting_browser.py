@@ -11,9 +11,8 @@ from urllib.parse import urlencode, urlsplit
 
 def main() -> None:
     """Give consent on the page of the sandbox."""
-    address = sys.argv[1]
-    with urllib.request.urlopen(address) as page:
-        text = page.read().decode()
+    with urllib.request.urlopen(sys.argv[1]) as page:
+        address, text = page.geturl(), page.read().decode()
     hidden = re.findall(r"type='hidden' name='([^']*)' value='([^']*)'", text)
     fields = {name: unescape(value) for name, value in hidden} | {"decision": "allow"}
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(address))

@@ -55,6 +55,7 @@ def typed(
                 os.write(ours, f"{answer}\n".encode())
             if not select.select([ours], [], [], _LONGEST_SILENCE)[0]:
                 child.kill()
+                child.wait()
                 raise SilentProgram(f"waits for {waiting[:1]} after:\n{shown}")
             try:
                 piece = os.read(ours, 65536)

@@ -29,8 +29,9 @@ class Scheme:
     for_whom: str
     asked: Mapping[str, str]
     """What is asked for, by the name of the setting."""
-    has_scopes: bool = False
-    """Whether the settings name the scopes."""
+    has_private_key: bool = False
+    names_scopes: bool = False
+    """Whether the settings have to name the scopes."""
     login: tuple[str, ...] | None = None
     """Options of `login` by which it is completed; None if nothing is to be done."""
 
@@ -41,7 +42,8 @@ SCHEMES = {
         "Service user",
         "scheduled loads; no person, no token to keep",
         {"client_id": "Client id of the app", "key_id": "Key id (kid) in its JWKS"},
-        has_scopes=True,
+        has_private_key=True,
+        names_scopes=True,
     ),
     "refresh-token": Scheme(
         "Refresh token",
@@ -70,6 +72,11 @@ SCHEMES = {
     "--tables", type=NAMES, metavar="TABLES", help="What to load.  [default: asked for; core]"
 )
 @click.option(
+    "--data-sets/--no-data-sets",
+    default=None,
+    help="Whether to register the scope of Brightspace Data Sets, too.  [default: asked for]",
+)
+@click.option(
     "--private-key-file", type=FILE, help="PEM file of a service user's key.  [default: asked for]"
 )
 @click.option("--yes", is_flag=True, help="Write and go on without asking.")
@@ -82,6 +89,7 @@ def init(
     tables: list[str] | None,
     private_key_file: Path | None,
     *,
+    data_sets: bool | None,
     yes: bool,
 ) -> None:
     """Set up a load, step by step.
@@ -93,14 +101,21 @@ def init(
     change something: what you leave empty stays as it is.
     """
     from d2l_brightspace.dlt_compat.settings import reload_settings
+    from d2l_brightspace.scopes import needed_scopes
 
     from .settings_file import write_settings
 
     address = _host(host)
     chosen = SCHEMES[scheme or _ask_scheme()]
     names = tables or _ask_tables()
-    _show_scopes(names)
-    credentials = _ask_credentials(chosen, address, names, private_key_file)
+    jobs = _ask_jobs(data_sets)
+    scopes = " ".join(needed_scopes([*names, *jobs]))
+    click.echo(
+        f"\nRegister the app (Manage Extensibility, OAuth 2.0) with these scopes:\n\n{scopes}\n"
+    )
+    credentials = _ask_credentials(chosen, private_key_file) | _endpoints(address, chosen)
+    if chosen.names_scopes or (chosen.login == () and jobs):
+        credentials["scope"] = scopes  # `login` knows what the tables need, and no other jobs
     files: dict[Path, Mapping[Section, Mapping[str, Any]]] = {
         _FOLDER / "config.toml": _public(address, names),
         _FOLDER / "secrets.toml": {(*_SECTION, "credentials"): credentials},
@@ -180,27 +195,20 @@ def _ask_tables() -> list[str]:
             return names
 
 
-def _show_scopes(names: Sequence[str]) -> None:
-    click.echo("\nRegister the app (Manage Extensibility, OAuth 2.0) with these scopes:\n")
-    click.echo(f"  {_scopes(names)}\n")
+def _ask_jobs(data_sets: bool | None) -> list[str]:  # as the option gives it
+    if data_sets is None:
+        question = "Brightspace Data Sets, too (all grades, attempts, log-ins in bulk)?"
+        data_sets = click.confirm(question, default=True)
+    return ["data-sets"] if data_sets else []
 
 
-def _scopes(names: Sequence[str]) -> str:
-    from d2l_brightspace.scopes import needed_scopes
-
-    return " ".join(needed_scopes(names))
-
-
-def _ask_credentials(
-    scheme: Scheme, host: str, names: Sequence[str], private_key_file: Path | None
-) -> dict[str, str]:
+def _ask_credentials(scheme: Scheme, private_key_file: Path | None) -> dict[str, str]:
     """The settings of a scheme; those that were left empty are not among them."""
     click.echo("What you do not have yet, leave empty (Enter), and run `init` again later.")
     given = {name: _ask(question, name) for name, question in scheme.asked.items()}
-    if scheme.has_scopes:
+    if scheme.has_private_key:
         given["private_key"] = _private_key(private_key_file)
-        given["scope"] = _scopes(names)
-    return {name: value for name, value in given.items() if value} | _endpoints(host, scheme)
+    return {name: value for name, value in given.items() if value}
 
 
 def _ask(question: str, name: str) -> str:

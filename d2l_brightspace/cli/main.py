@@ -11,6 +11,7 @@ from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
 from .init import init
+from .keys import keys
 from .load import load_command
 from .login import login
 from .scopes import scopes
@@ -76,14 +77,16 @@ def sandbox(arguments: tuple[str, ...]) -> None:
     sys.exit(start(list(arguments)))
 
 
-main.add_command(import_course)
-main.add_command(copy_course)
-
-
-main.add_command(init)
-main.add_command(load_command)
-main.add_command(check)
-main.add_command(data_sets)
-main.add_command(scopes)
-main.add_command(login)
-main.add_command(status)
+for one in (
+    init,
+    login,
+    keys,
+    scopes,
+    check,
+    load_command,
+    status,
+    data_sets,
+    import_course,
+    copy_course,
+):
+    main.add_command(one)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .data_sets import DATASET, PIPELINE
+from . import data_sets, load
 from .errors import reports_errors
 from .text_table import print_table
 
 if TYPE_CHECKING:
-    from d2l_brightspace.pipeline.status import DatasetStatus, RunStatus
+    from d2l_brightspace.pipeline.status import DatasetStatus, RunStatus, TableStatus
 
-DATASETS = {"d2l_brightspace_pipeline": "d2l_brightspace_data", PIPELINE: DATASET}
+DATASETS = {load.PIPELINE: load.DATASET, data_sets.PIPELINE: data_sets.DATASET}
 """The datasets of the load commands, by their pipelines."""
+_SHOWN_ALIKE = 20
 
 
 @click.command()
@@ -72,9 +74,9 @@ def _wanted(pipeline: str | None, dataset: str | None) -> dict[str, str]:
     """Datasets by pipeline."""
     if pipeline is None and dataset is None:
         return DATASETS
-    usual = next(iter(DATASETS))
-    name = pipeline or next((p for p, of in DATASETS.items() if of == dataset), usual)
-    return {name: dataset or DATASETS.get(name, DATASETS[usual])}
+    of_dataset = {name: one for one, name in DATASETS.items()}
+    name = pipeline or of_dataset.get(str(dataset), load.PIPELINE)
+    return {name: dataset or DATASETS.get(name, load.DATASET)}
 
 
 def _ask(pipeline: str, dataset: str, destination: str) -> DatasetStatus | None:
@@ -85,19 +87,11 @@ def _ask(pipeline: str, dataset: str, destination: str) -> DatasetStatus | None:
 
 
 def _print(one: DatasetStatus, now: datetime, limit: timedelta | None) -> None:
-    from d2l_brightspace.pipeline.progress.words import duration
     from d2l_brightspace.printable import printable
 
     click.echo(f"Dataset {printable(one.dataset)} in {printable(one.place or 'the destination')}")
     click.echo(f"Last run: {_sentence(one.last_run, now)}\n")
-    rows = []
-    for table in one.tables:
-        age = table.age(now)
-        loaded = "never" if table.last_good_run is None else _moment(table.last_good_run)
-        words = ["failed in its last run"] if table.has_failed else []
-        words += ["too old"] if table.is_stale(now, limit) else []
-        ago = "" if age is None else duration(age.total_seconds())
-        rows.append((table.table, loaded, ago, ", ".join(words)))
+    rows = [*_table_rows(one.tables, now, limit)]
     print_table(("table", "last loaded (UTC)", "age", ""), rows, numbers=("age",))
     if one.skipped:
         click.echo("\nSkipped in the last run of each table:")
@@ -118,6 +112,33 @@ def _print(one: DatasetStatus, now: datetime, limit: timedelta | None) -> None:
             numbers=("org units", "requests"),
         )
     click.echo()
+
+
+def _table_rows(
+    tables: Sequence[TableStatus], now: datetime, limit: timedelta | None
+) -> Iterator[tuple[str, str, str, str]]:
+    """A row for each table; where many of one run have nothing to tell, one for all of these."""
+    from d2l_brightspace.pipeline.progress.words import duration, number_of
+
+    def row(name: str, table: TableStatus, words: Sequence[str]) -> tuple[str, str, str, str]:
+        age = table.age(now)
+        loaded = "never" if table.last_good_run is None else _moment(table.last_good_run)
+        ago = "" if age is None else duration(age.total_seconds())
+        return name, loaded, ago, ", ".join(words)
+
+    alike: dict[datetime | None, list[TableStatus]] = {}
+    for table in tables:
+        words = ["failed in its last run"] if table.has_failed else []
+        words += ["too old"] if table.is_stale(now, limit) else []
+        if words:
+            yield row(table.table, table, words)
+        else:
+            alike.setdefault(table.last_good_run, []).append(table)
+    for some in alike.values():
+        if len(some) > _SHOWN_ALIKE:
+            yield row(number_of(len(some), "table"), some[0], ())
+        else:
+            yield from (row(table.table, table, ()) for table in some)
 
 
 def _sentence(run: RunStatus, now: datetime) -> str:

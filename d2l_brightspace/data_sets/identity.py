@@ -10,19 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
+from d2l_brightspace.extract.load_runs import BOOKKEEPING
+
 from .dictionary import DataSet, by_name, by_schema_id, letters, table_name
 
-RESERVED = frozenset(
-    {
-        "bad_rows",
-        "codes",
-        "data_set_changes",
-        "deleted_rows",
-        "extracts_loaded",
-        "other_data_sets",
-        "skipped_requests",
-    }
-)
+RESERVED = BOOKKEEPING | {"other_data_sets"}
 """Tables and resources of ours."""
 LONGEST = 50
 """Letters of a table's name that are taken from the name of a data set."""

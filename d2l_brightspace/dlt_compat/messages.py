@@ -40,6 +40,7 @@ __all__ = [
     "log_to",
     "resource_with_arrow_hints_kept",
     "table_of",
+    "unwrapped",
     "without_advice",
 ]
 
@@ -48,10 +49,17 @@ OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what caused it, what caused that."""
-    while error is not None:
+    """The error, what caused it, what caused that; each once, for some of dlt's go in a circle."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """What went wrong, without the errors that dlt wraps around it."""
+    return next((one for one in causes(error) if not isinstance(one, DltException)), error)
 
 
 def table_of(error: LoadClientJobException) -> str:

@@ -23,6 +23,7 @@ from d2l_brightspace.client.errors import (
     BrightspaceError,
     ProtocolError,
     RequestContext,
+    Unreachable,
 )
 from d2l_brightspace.client.paging.list_reader import ListReader
 from d2l_brightspace.client.paging.pages import Page, value_of
@@ -298,8 +299,10 @@ class Run:
             self._news.notify_all()
             stopped = self._stopped
         if stopped:
+            until = time.monotonic() + _JOIN_SECONDS
             for thread in self._threads:
-                thread.join(_JOIN_SECONDS)
+                # one that waits for credits may wait for minutes, and somebody has pressed Ctrl-C
+                thread.join(max(until - time.monotonic(), 0.0))
             self._session.close()
 
     # -- the graph of tables ---------------------------------------------------------------------
@@ -415,6 +418,8 @@ class Run:
             page = task.reader.read()
             progress.ended = time.monotonic()
             part = self._converted(task, page)
+        except Unreachable:
+            raise  # each table would say the same
         except SKIPPABLE as error:
             with self._lock:
                 self._skip(task, error)
@@ -425,6 +430,8 @@ class Run:
     def _find_courses(self, task: _Courses) -> _Courses | None:
         try:
             found = next(task.pages, None)
+        except Unreachable:
+            raise
         except SKIPPABLE as error:
             with self._lock:
                 for node in task.node.descendants:
@@ -768,4 +775,5 @@ def _no_key(task: _List, columns: Sequence[str]) -> ProtocolError:
 
 
 _PATIENCE_SECONDS = 1.0
-_JOIN_SECONDS = 10.0
+_JOIN_SECONDS = 5.0
+"""How long all threads together are waited for in the end."""

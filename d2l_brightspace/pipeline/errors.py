@@ -38,7 +38,7 @@ def plain_errors() -> Iterator[None]:
 def _plain(failure: BaseException) -> BaseException:
     chain = list(messages.causes(failure))
     for cause in chain:
-        if isinstance(cause, (BrightspaceError, messages.ConfigFieldMissingException)):
+        if isinstance(cause, _PLAIN):
             return cause
         if _DUCKDB_IS_LOCKED in str(cause):
             return DestinationInUse(
@@ -92,6 +92,8 @@ def _refused(table: str, cause: BaseException) -> DestinationRefused:
     )
 
 
+# dlt wraps an interruption as well, which then would end nothing but the run
+_PLAIN = (BrightspaceError, messages.ConfigFieldMissingException, KeyboardInterrupt)
 _QUOTES_NO_VALUE = ("BinderException", "CatalogException", "IOException", "TransactionException")
 """Errors of DuckDB whose words name tables, columns and files, and no value of a row."""
 _DUCKDB_IS_LOCKED = "Could not set lock on file"

@@ -87,7 +87,7 @@ def record_failure(
             "rows_by_table": "{}",
             "tables_read": "[]",
             "failed_tables": "[]",
-            "error": type(error).__name__,
+            "error": type(messages.unwrapped(error)).__name__,
         }
         with client:
             _write(pipeline, client, {**_of_every_run(pipeline, source, progress), **values})

@@ -21,6 +21,7 @@ from d2l_brightspace.client.errors import (
     ServiceUnavailable,
 )
 from d2l_brightspace.dlt_compat import addresses, destinations
+from d2l_brightspace.dlt_compat.messages import DatabaseUndefinedRelation
 from d2l_brightspace.extract.findings import TableFailure
 from d2l_brightspace.extract.load_runs import LOAD_RUNS_TABLE
 from d2l_brightspace.extract.progress import RunProgress
@@ -370,10 +371,19 @@ def data_tables(pipeline: dlt.Pipeline) -> list[str]:
 
 
 def count_rows(client: Any, names: Sequence[str]) -> dict[str, int]:
-    """How many rows tables hold; all of them must be there."""
+    """How many rows tables hold, of those that are there."""
     queries = [_count_rows(client, name, (), knows_its_load=False) for name in names]
-    rows = client.execute_sql(" UNION ALL ".join(queries)) if queries else ()
-    return {str(name): int(in_all) for name, in_all, _ in rows or ()}
+    return {str(name): int(in_all) for name, in_all, _ in _ask(client, queries)}
+
+
+def _ask(client: Any, queries: Sequence[str]) -> Sequence[Any]:
+    """The rows of several queries; of a table that somebody has dropped there are none."""
+    try:
+        return client.execute_sql(" UNION ALL ".join(queries)) or [] if queries else []
+    except DatabaseUndefinedRelation:
+        if len(queries) == 1:
+            return []
+    return [row for query in queries for row in _ask(client, [query])]
 
 
 def _complete(
@@ -405,7 +415,7 @@ def _count(
         _count_rows(client, name, load_ids, knows_its_load=_LOAD_ID in known[name]["columns"])
         for name in names
     ]
-    counted = client.execute_sql(" UNION ALL ".join(queries)) or []
+    counted = _ask(client, queries)
     on_the_way = _rows_of_trace(pipeline)
     return [
         TableCount(name, on_the_way.get(name, 0) if rows is None else int(rows), int(in_all))

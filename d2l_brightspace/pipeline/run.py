@@ -172,7 +172,7 @@ def _rows_of(pipeline: dlt.Pipeline, tables: Sequence[str]) -> dict[str, int] | 
     try:
         with pipeline.sql_client() as client:
             return count_rows(client, tables)
-    except DltException:  # such as a table that somebody has dropped
+    except DltException:  # the load will say what is wrong with the destination
         return None
 
 

@@ -98,11 +98,16 @@ def person(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Person]:
     return sit_down
 
 
-@pytest.fixture
-def port() -> int:
+def closed_port() -> int:
+    """A port of this machine where nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return closed_port()
 
 
 @pytest.fixture

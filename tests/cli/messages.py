@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from d2l_brightspace.sandbox.scopes import EVERY_SCOPE
 from tests import ROOT
 from tests.working_folder import working_in
 
-from .conftest import SECTION
+from .conftest import SECTION, closed_port
 
 PAGE = ROOT / "docs" / "messages.md"
 Settings = dict[str, str]
@@ -46,13 +45,6 @@ def by_scheme(sandbox: Sandbox, scheme: str, **changed: str) -> Settings:
     """The settings of a user of one of the four schemes."""
     known = sandbox.credentials[scheme] | changed
     return {"host": sandbox.url, **{f"credentials__{name}": one for name, one in known.items()}}
-
-
-def closed_port() -> int:
-    """A port of this machine where nobody listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -135,7 +127,7 @@ CASES = [
         _LOAD,
         lambda s: bearer(s, host=f"http://127.0.0.1:{closed_port()}"),
         1,
-        ("classlist: ServiceUnavailable", "127.0.0.1", "refused"),
+        ("Unreachable: No answer from 127.0.0.1", "refused"),
     ),
     Case(
         "`http://` in front of the host",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import dlt
 import pytest
 
 from d2l_brightspace import BearerAuth, d2l_brightspace_source, run
+from d2l_brightspace.pipeline.report import data_tables
+from d2l_brightspace.pipeline.status import dataset_status
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 
 pytestmark = pytest.mark.destinations
@@ -55,7 +58,7 @@ def contents(pipeline: dlt.Pipeline) -> dict[str, Counter[str]]:
     """The rows of all tables, in a form that does not depend on the destination."""
     tables: dict[str, Counter[str]] = {}
     with pipeline.sql_client() as client:
-        for name in pipeline.default_schema.data_table_names(seen_data_only=True):
+        for name in data_tables(pipeline):
             columns = {
                 column: hints["data_type"]
                 # by name: their order in a schema depends on which rows came first
@@ -116,6 +119,7 @@ def test_postgres_holds_the_same_as_duckdb_after_each_of_two_loads(
         (t.table, t.in_all) for t in reports[1].tables
     ]
     assert len(reports[0].skipped) == len(truth["skipped"])
+    assert re.fullmatch(r"postgres://127\.0\.0\.1:\d+/test_\w+", str(reports[0].place))
 
     course = sandbox.world.course_ids[0]
     sandbox.world.unenroll(course, sandbox.world.class_list(course)[0].user_id)
@@ -126,6 +130,13 @@ def test_postgres_holds_the_same_as_duckdb_after_each_of_two_loads(
     assert second == expected
     assert second["classlist"].total() < first["classlist"].total()
     for pipeline in pipelines:
+        with reading(pipeline, "SELECT outcome, requests > 0 FROM load_runs") as runs:
+            assert [tuple(row) for row in runs] == [("skipped", True)] * 2
+        status = dataset_status(pipeline)
+        assert status is not None
+        assert {one.resource for one in status.skipped} == {
+            one["resource"] for one in reports[0].skipped
+        }
         staged = staged_rows(pipeline)
         assert set(staged) > {"users", "classlist"}
         assert set(staged.values()) == {0}, pipeline.pipeline_name

@@ -463,3 +463,33 @@ def test_a_large_page_with_an_odd_value_is_an_error_of_its_list() -> None:
     assert "The field Identifier holds a value that is no bigint" in str(skip.errors[0])
     assert "canary" not in str(skip.errors[0])
     assert found["classlist"].column("Identifier") == [7]
+
+
+def test_all_threads_together_are_waited_for_no_longer_than_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on, asked = threading.Event(), threading.Semaphore(0)
+
+    def hang(_path: str) -> None:
+        asked.release()
+        go_on.wait(10)
+
+    brightspace = Brightspace({}, in_flight=2, before=hang)
+    waits: list[float | None] = []
+    join = threading.Thread.join
+    monkeypatch.setattr(executor, "_JOIN_SECONDS", 0.05)
+    run, node = start(brightspace, Courses([1, 2]), "classlist")
+    try:
+        run.start()
+        assert asked.acquire(timeout=10)
+        assert asked.acquire(timeout=10)
+        monkeypatch.setattr(
+            threading.Thread,
+            "join",
+            lambda thread, timeout=None: (waits.append(timeout), join(thread, timeout))[1],
+        )
+        run.leave(node)
+    finally:
+        go_on.set()
+    assert len(waits) == 2
+    assert 0 <= waits[1] < waits[0] <= 0.05

@@ -66,7 +66,7 @@ class Watch:
         if self._thread is not None:
             self._thread.join(_JOIN_SECONDS)
         seconds = time.monotonic() - self.progress.began
-        name = None if error is None else type(error).__name__
+        name = None if error is None else _class_of(error)
         self._show(lambda display: display.end(RunEnd(seconds, self.report, name)))
 
     def _note(self, table: TableProgress) -> None:
@@ -102,6 +102,12 @@ class Watch:
                 with suppress(Exception):
                     display.end(RunEnd(0.0))
                 logger.warning("The run is not shown any more (%s)", type(error).__name__)
+
+
+def _class_of(error: BaseException) -> str:
+    from d2l_brightspace.dlt_compat.messages import unwrapped  # here, for dlt is slow to import
+
+    return type(unwrapped(error)).__name__
 
 
 @contextmanager

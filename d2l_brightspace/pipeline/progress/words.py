@@ -37,7 +37,9 @@ class Pace:
         self._seen: deque[Snapshot] = deque()
 
     def rate(self, now: Snapshot) -> Rate:
-        """The rate up to a snapshot, which is remembered."""
+        """The rate up to a snapshot, which is remembered; each phase has its own."""
+        if self._seen and self._seen[-1].phase != now.phase:
+            self._seen.clear()
         while len(self._seen) > 1 and now.seconds - self._seen[0].seconds > _WINDOW_SECONDS:
             self._seen.popleft()
         self._seen.append(now)
@@ -51,7 +53,7 @@ class Pace:
 
 def duration(seconds: float) -> str:
     """A time as a person says it: `0.4 s`, `41 s`, `3 min 20 s`, `2 h 05 min`, `3 d 4 h`."""
-    if seconds < 9.95:
+    if isinstance(seconds, float) and seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
@@ -83,7 +85,7 @@ def costs(activity: ActivityCounts) -> list[str]:
     """Requests, and credits where Brightspace reports them."""
     found = [number_of(activity.requests, "request")]
     if activity.credits_left is not None:
-        found.append(f"{activity.credits_left:,.0f} credits left")
+        found.append(number_of(round(activity.credits_left), "credit left", "credits left"))
     return found
 
 
@@ -93,6 +95,8 @@ def place(snapshot: Snapshot) -> str | None:
         return f"{snapshot.data_sets_done:,} of {snapshot.data_sets:,} data sets"
     if snapshot.courses is None:
         return None
+    if not snapshot.courses and not snapshot.courses_complete:
+        return "looking for courses"
     so_far = "" if snapshot.courses_complete else " found so far"
     return f"{snapshot.courses_done:,} of {number_of(snapshot.courses, 'course')}{so_far}"
 
