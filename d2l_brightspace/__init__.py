@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ProtocolError,
         RateLimited,
         ServiceUnavailable,
+        Unreachable,
     )
     from .client.paging.paginators import (
         BookmarkPaginator,
@@ -64,6 +65,7 @@ _HOMES = {
         "ProtocolError",
         "RateLimited",
         "ServiceUnavailable",
+        "Unreachable",
     ),
     "client.paging.paginators": (
         "BookmarkPaginator",
@@ -109,6 +111,7 @@ __all__ = [
     "ServiceUnavailable",
     "ServiceUserAuth",
     "TokenStore",
+    "Unreachable",
     "advanced_data_set",
     "brightspace_data_sets_source",
     "command_progress",

@@ -14,6 +14,7 @@ from .client.limits import Limits
 from .client.session import BrightspaceSession
 from .dlt_compat.source_functions import settings_of
 from .setting_checks import checked_settings
+from .setting_names import declare
 from .settings import SECTION, base_url, checked_version, resolve
 
 
@@ -70,3 +71,6 @@ def _settings(
     le_version: str | None = None,
 ) -> tuple[str, BrightspaceCredentials, dict[str, str | None]]:
     return host, credentials, {"lp": lp_version, "le": le_version}
+
+
+declare(SECTION, settings_of(_settings))

@@ -84,23 +84,19 @@ def check_names() -> None:
         ConfigurationError: If there are any; it names those that were probably meant.
     """
     given = given_settings()
-    if not any(_problems(given)):
-        return
-    _import_all_parts()
-    if problems := list(dict.fromkeys(_problems(given))):
-        lines = "\n".join(f"  {one}" for one in problems)
+    problems = list(_problems(given))
+    for part in _PARTS:
+        if not problems:
+            return
+        # by its name, because it stands above this module; most programs need not all parts
+        getattr(import_module(__package__), part)
+        problems = list(_problems(given))
+    if problems:
+        lines = "\n".join(f"  {one}" for one in dict.fromkeys(problems))
         raise ConfigurationError(
             "These settings are read by nobody, so what they ask for would not be done; nothing "
             f"was requested. Correct them or take them out:\n{lines}"
         )
-
-
-def _import_all_parts() -> None:
-    """Import the parts of the package that may know further names."""
-    # by its name, because it stands above this module
-    package = import_module(__package__)
-    for name in package.__all__:
-        getattr(package, name)
 
 
 def declared_field(given: Given) -> tuple[str, str, str] | None:
@@ -195,5 +191,7 @@ def _spelled(given: Given, *path: str, name: str | None = None) -> str:
     return f"{name} under [{'.'.join(sections)}]" if name else f"[{'.'.join(sections)}]"
 
 
+_PARTS = ("d2l_brightspace_source", "import_jobs_source", "brightspace_data_sets_source")
+"""Public names whose modules know all the settings between them."""
 _NEAR_SECTION = 0.88
 """How alike two names of sections are, of 1, that one is taken for the other misspelled."""

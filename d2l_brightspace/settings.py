@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 from dlt.common.configuration import configspec, resolve_configuration, with_config
@@ -215,17 +215,24 @@ def checked_start_date(start_date: str | date | None) -> datetime | None:
     """The start date in UTC; a date without a time zone is UTC.
 
     Raises:
-        ConfigurationError: If it is no date.
+        ConfigurationError: If it is no date, or one that lies ahead.
     """
     if start_date is None:
         return None
     try:
-        return in_utc(start_date)
+        start = in_utc(start_date)
     except (TypeError, ValueError, OverflowError):
         raise ConfigurationError(
             f"Setting `start_date` is {start_date!r}, which is no date. "
             'Example: start_date = "2026-09-01" or "2026-09-01T08:00:00Z".'
         ) from None
+    # today is the future still where the day began earlier than in UTC
+    if start > datetime.now(timezone.utc) + timedelta(days=1):
+        raise ConfigurationError(
+            f"Setting `start_date` is {start:%Y-%m-%d}, which lies ahead: no log message would be "
+            'loaded. Set the first day to load. Example: start_date = "2026-09-01".'
+        )
+    return start
 
 
 def configured_selection(

@@ -30,6 +30,11 @@ def chosen_tables(tables: Sequence[str] | None) -> list[Endpoint]:
         raise ConfigurationError(
             'Setting `tables` must be a list of names. Example: tables = ["core", "quiz_attempts"].'
         )
+    if not all(isinstance(name, str) and name.strip() for name in tables):
+        raise ConfigurationError(
+            "Setting `tables` holds an empty name. Leave it out for the group core, or name "
+            'tables. Example: tables = ["core", "quiz_attempts"].'
+        )
     chosen: set[str] = set()
     for name in tables:
         found = {e.name for e in ENDPOINTS.values() if _is_named(e, str(name))}

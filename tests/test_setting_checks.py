@@ -214,7 +214,7 @@ def test_two_schemes_in_two_places(write: Write, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv(f"{CREDENTIALS}TOKEN", CANARY)
     message = refusal(lambda: d2l_brightspace_source(host=HOST))
     assert "client_secret in secrets.toml, of RefreshTokenAuth" in message
-    assert "client_id in secrets.toml, of RefreshTokenAuth or ServiceUserAuth" in message
+    assert "client_id in secrets.toml, of ServiceUserAuth or RefreshTokenAuth" in message
     assert f"token in {CREDENTIALS}TOKEN, of BearerAuth" in message
     # what is passed in Python is what was meant
     load_rest()

@@ -315,3 +315,13 @@ def test_courses_come_from_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv(f"{SECTION}COURSE_OFFERINGS_FROM", "catalogue")
     with pytest.raises(ConfigurationError, match='"my_enrollments"'):
         resolve(Options())
+
+
+def test_a_start_that_lies_ahead() -> None:
+    now = datetime.now(timezone.utc)
+    for start in ("2099-01-01", now + timedelta(days=2)):
+        with pytest.raises(ConfigurationError, match="lies ahead") as caught:
+            checked_start_date(start)
+        assert 'start_date = "2026-09-01"' in str(caught.value)
+    # where the day began before that of UTC, today's date is still to come there
+    assert checked_start_date(now + timedelta(hours=13)) is not None

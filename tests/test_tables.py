@@ -73,7 +73,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(name: str, nearest: str) ->
     assert f"Did you mean {nearest!r}?" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "xyzzy", "core.*_nothing", "users.*"])
+@pytest.mark.parametrize("name", ["xyzzy", "core.*_nothing", "users.*"])
 def test_a_name_like_no_other_is_refused_with_the_groups(name: str) -> None:
     with pytest.raises(ConfigurationError, match="Groups: core, ") as caught:
         chosen_tables([name])
@@ -84,3 +84,10 @@ def test_a_name_like_no_other_is_refused_with_the_groups(name: str) -> None:
 def test_what_is_no_list_of_names_is_refused(tables: Any) -> None:
     with pytest.raises(ConfigurationError, match="must be a list of names"):
         chosen_tables(tables)
+
+
+@pytest.mark.parametrize("tables", [[""], ["users", " "], [None]], ids=repr)
+def test_an_empty_name_is_no_choice(tables: Any) -> None:
+    with pytest.raises(ConfigurationError, match="holds an empty name") as caught:
+        chosen_tables(tables)
+    assert 'tables = ["core", "quiz_attempts"]' in str(caught.value)

@@ -48,8 +48,8 @@ class AccountCheck:
     """What is known of the credentials."""
 
     findings: list[Finding] = field(default_factory=list)
-    refused: str = ""
-    """Why nothing can be asked with them; empty where they are accepted."""
+    is_accepted: bool = True
+    """Whether anything can be asked with them."""
     scopes: tuple[str, ...] | None = None
     """As the access token names them; None where it does not."""
     expires_at: float | None = None
@@ -76,17 +76,26 @@ def check_account(
     try:
         block = session.get_json("lp/(version)/users/whoami", scope=CHECK_SCOPE)
     except (AuthenticationError, ConfigurationError, RateLimited) as error:
-        check.refused = words(error)
-        check.findings.append(Finding(SECTION, "log-in", "failed", check.refused))
+        check.is_accepted = False
+        check.findings.append(Finding(SECTION, "log-in", "failed", words(error)))
         return check
     except BrightspaceError as error:
         check.findings.append(problem(SECTION, "user", error, CHECK_SCOPE, is_needed=False))
     else:
         user = block.get("Identifier") if isinstance(block, dict) else None
         check.findings.append(Finding(SECTION, "user", "OK", f"user id {user}", CHECK_SCOPE))
-    if not isinstance(credentials, IdKeyAuth):
+    if isinstance(credentials, IdKeyAuth):
+        check.findings += _about_signatures(observations.reported_skew)
+    else:
         check.findings += _about_token(check, observations.authorization, clock())
     return check
+
+
+def _about_signatures(skew: float | None) -> Iterator[Finding]:
+    if skew is not None:
+        which = "behind" if skew > 0 else "ahead of"
+        text = f"this machine's clock is {abs(skew):,.0f} s {which} Brightspace's: set it right"
+        yield Finding(SECTION, "signatures", "warning", f"{text}; they are corrected by that")
 
 
 def claims_of(token: str) -> dict[str, Any] | None:
@@ -117,7 +126,7 @@ def _about_token(check: AccountCheck, authorization: str, now: float) -> Iterato
     if isinstance(expires, (int, float)) and not isinstance(expires, bool):
         check.expires_at = float(expires)
         left = (check.expires_at - now) / 60
-        yield Finding(SECTION, "access token", "OK", f"works for {left:,.0f} minutes from now")
+        yield Finding(SECTION, "access token", "OK", f"works for about {left:,.0f} min from now")
 
 
 def lasts_for(check: AccountCheck, credentials: Any, seconds: float, now: float) -> Finding | None:
@@ -131,7 +140,7 @@ def lasts_for(check: AccountCheck, credentials: Any, seconds: float, now: float)
         SECTION,
         "life",
         "warning",
-        f"the token works for {left / 60:,.0f} minutes, the load takes about {seconds / 60:,.0f}, "
-        "and a bearer token is not renewed: load fewer tables or courses, or use a refresh token "
+        f"the token works for about {left / 60:,.0f} min, the load takes {seconds / 60:,.0f}, and "
+        "a bearer token is not renewed: load fewer tables or courses, or use a refresh token "
         "or a service user",
     )

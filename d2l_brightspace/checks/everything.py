@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from dlt.common.configuration import with_config
@@ -21,7 +20,7 @@ from d2l_brightspace.endpoints.model import Endpoint
 from d2l_brightspace.extract.estimate import estimate
 from d2l_brightspace.extract.parents import CourseOfferings
 from d2l_brightspace.extract.sampling import Sampler
-from d2l_brightspace.settings import SECTION, Options, checked_org_unit_ids, resolve
+from d2l_brightspace.settings import SECTION, Options, configured_selection, resolve
 from d2l_brightspace.tables import chosen_tables
 
 from .account import AccountCheck, check_account, lasts_for
@@ -33,7 +32,7 @@ from .surroundings import (
     check_destination,
     check_working_folder,
 )
-from .tables import check_tables, find_courses
+from .tables import check_tables, find_courses, goes_by_course
 
 PIPELINE = "d2l_brightspace_pipeline"
 _ATTEMPTS = 2
@@ -89,8 +88,8 @@ def check_everything(wanted: Wanted, say: Callable[[str], object]) -> Findings:
 
 
 def _configured(wanted: Wanted) -> _Load:
-    configured = _settings()
-    endpoints = chosen_tables(wanted.tables or configured["tables"])
+    names, org_unit_ids = configured_selection(wanted.tables)
+    endpoints = chosen_tables(names)
     options: Options = resolve(Options())
     session = configured_session()
     session.limits.max_attempts = min(session.limits.max_attempts, _ATTEMPTS)
@@ -98,24 +97,17 @@ def _configured(wanted: Wanted) -> _Load:
         session,
         configured_credentials(),
         endpoints,
-        checked_org_unit_ids(configured["org_unit_ids"]),
+        org_unit_ids,
         options.course_offerings_from,
-        configured["pinned"],
+        _pinned_versions(),
     )
 
 
 @with_config(sections=("sources", SECTION))
-def _settings(
-    tables: list[str] | None = None,
-    org_unit_ids: list[int] | None = None,
-    lp_version: str | None = None,
-    le_version: str | None = None,
-) -> dict[str, Any]:
-    return {
-        "tables": tables,
-        "org_unit_ids": org_unit_ids,
-        "pinned": {"lp": lp_version, "le": le_version},
-    }
+def _pinned_versions(
+    lp_version: str | None = None, le_version: str | None = None
+) -> dict[str, str | None]:
+    return {"lp": lp_version, "le": le_version}
 
 
 def _ask(found: Findings, load: _Load, wanted: Wanted, say: Callable[[str], object]) -> None:
@@ -132,8 +124,8 @@ def _ask(found: Findings, load: _Load, wanted: Wanted, say: Callable[[str], obje
     say("Asking who the credentials are")
     account = check_account(load.session, load.credentials, observations)
     found.add(account.findings)
-    if account.refused:
-        found.add(_not_checked(load, "the credentials are not accepted"))
+    if not account.is_accepted:
+        found.add(_not_checked(load, "the log-in failed"))
         return
     _ask_for_tables(found, load, wanted, account.scopes, say)
     say("Looking at data sets")
@@ -157,12 +149,14 @@ def _ask_for_tables(
     granted: Sequence[str] | None,
     say: Callable[[str], object],
 ) -> None:
-    say("Looking for courses")
     asked = 0
     try:
-        courses = find_courses(load.session, load.org_unit_ids, load.found_in)
-        found.add(courses.findings)
-        ids = courses.ids if wanted.org_unit_id is None else [wanted.org_unit_id]
+        ids: list[int] = []
+        if any(goes_by_course(one, ENDPOINTS) for one in load.endpoints):
+            say("Looking for courses")
+            courses = find_courses(load.session, load.org_unit_ids, load.found_in)
+            found.add(courses.findings)
+            ids = courses.ids if wanted.org_unit_id is None else [wanted.org_unit_id]
         sampler = Sampler(load.session, ENDPOINTS, ids)
         for one in check_tables(sampler, load.endpoints, ENDPOINTS, granted):
             found.add([one])
@@ -185,7 +179,7 @@ def _cost(
             load.session, load.endpoints, ENDPOINTS, courses, observations=observations
         )
     except BrightspaceError as error:
-        why = f"the courses cannot be listed: {words(error)}"
+        why = f"it cannot be estimated: {words(error)}"
         yield Finding("cost", "a load", "not checked", why, is_needed=False)
     seen = observations.credits
     text = (

@@ -16,7 +16,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from d2l_brightspace.client.errors import BrightspaceError, RequestContext, ServiceUnavailable
+from d2l_brightspace.client.errors import (
+    BrightspaceError,
+    RequestContext,
+    ServiceUnavailable,
+    Unreachable,
+)
 from d2l_brightspace.client.http.failures import cause_of
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.origins import is_loopback
@@ -24,7 +29,7 @@ from d2l_brightspace.client.http.transport import OversizedBody, Transport, Tran
 from d2l_brightspace.client.limits import Limits
 from d2l_brightspace.client.observations import clock_skew
 from d2l_brightspace.client.sending.first_contact import FirstContact
-from d2l_brightspace.client.sending.response_policy import Accept, classify
+from d2l_brightspace.client.sending.response_policy import Accept, Outcome, classify
 from d2l_brightspace.client.sending.sender import HOST
 from d2l_brightspace.client.versions import WRITTEN_FOR, Versions, number
 from d2l_brightspace.printable import printable
@@ -35,7 +40,7 @@ SECTION = "host"
 _CONNECT_SECONDS = 4.0
 _ANSWER_SECONDS = 30.0
 _SKEW_SECONDS = 60.0
-"""D2L's servers take signatures that are some minutes old; D2L's advice is to keep clocks right."""
+"""A service user's assertion lives for less, so a clock that is off by more may have it refused."""
 
 
 @dataclass
@@ -62,7 +67,9 @@ def check_host(base_url: str, pinned: Mapping[str, str | None]) -> HostCheck:
             response = asking.get(f"{base_url}versions/")
             ended = time.time()
             check.is_reached = True
-            check.findings.append(Finding(SECTION, name, "OK", "answers"))
+            secure = base_url.startswith("https:")
+            text = "answers, and its certificate is good" if secure else "answers over plain HTTP"
+            check.findings.append(Finding(SECTION, name, "OK", text))
             check.findings += _about_brightspace(check, base_url, response, asking)
     except BrightspaceError as error:
         check.findings.append(Finding(SECTION, name, "failed", error.message))
@@ -82,7 +89,7 @@ class _Asking:
     """
 
     def __init__(self, base_url: str) -> None:
-        self._contact = FirstContact(HOST, ServiceUnavailable)
+        self._contact = FirstContact(HOST, ServiceUnavailable, unreached=Unreachable)
         parts = urlsplit(base_url)
         try:
             addresses = 1 if _by_proxy(base_url) else _look_up(parts.hostname or "", parts.netloc)
@@ -147,17 +154,28 @@ def _about_brightspace(
         check.is_brightspace = True
         yield Finding(SECTION, "Brightspace", "OK", "it answers with the versions of its API")
         return
+    if response.status_code in _BUSY:
+        text = f"it is busy or down for maintenance (status {response.status_code}): run later"
+    else:
+        seen = _what_answers(response, outcome).rstrip(".")
+        text = f"{seen}. {_what_it_may_be(base_url, asking)}"
+    yield Finding(SECTION, "Brightspace", "failed", text)
+
+
+def _what_answers(response: HttpResponse, outcome: Outcome) -> str:
     if response.is_redirect:
-        place = printable(urlsplit(response.headers["Location"]).netloc or "another page", 100)
-        seen = f"It sends whoever asks to {place}"
-    else:
-        error = getattr(outcome, "error", None)
-        seen = words(error) if error else "It answers with something else than a list of versions"
+        place = urlsplit(response.headers["Location"]).netloc or "another page"
+        return f"It sends whoever asks to {printable(place, 100)}"
+    if isinstance(outcome, Accept):
+        return "It answers with something else than a list of versions"
+    error = getattr(outcome, "error", None)
+    return words(error) if error else f"It answers {response.status_code}"
+
+
+def _what_it_may_be(base_url: str, asking: _Asking) -> str:
     if _log_in_route_is_brightspace(base_url, asking):
-        hint = "Its log-in route answers as a Brightspace's does: its API may be switched off"
-    else:
-        hint = f"It is no Brightspace. Check `host`; example: {HOST.example}"
-    yield Finding(SECTION, "Brightspace", "failed", f"{seen.rstrip('.')}. {hint}.")
+        return "Its log-in route answers as a Brightspace's does: its API may be switched off."
+    return f"It is no Brightspace. Check `host`; example: {HOST.example}."
 
 
 def _log_in_route_is_brightspace(base_url: str, asking: _Asking) -> bool:
@@ -186,8 +204,8 @@ def _about_clock(response: HttpResponse, began: float, ended: float) -> Finding:
         SECTION,
         "clock",
         "warning",
-        f"this machine's is {abs(skew):,.0f} s {which} the host's: set it right. A service user's "
-        "log-in fails by a few minutes; ID-Key signatures are corrected by the host's time",
+        f"this machine's is {abs(skew):,.0f} s {which} the host's: set it right, as a service "
+        "user's log-in may be refused for it (ID-Key signatures are corrected)",
     )
 
 
@@ -234,3 +252,4 @@ def _is_version(text: str) -> bool:
 
 
 _WHERE = RequestContext("versions/")
+_BUSY = frozenset({429, 500, 502, 503, 504})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dlt.common.configuration.exceptions import ConfigurationException
+
 from d2l_brightspace.client.errors import BrightspaceError, ConfigurationError
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.data_sets.catalogue import SCOPE, Catalogue, Offer
 from d2l_brightspace.dlt_compat import destination_probe
+from d2l_brightspace.pipeline.warehouse import named_destination
 from d2l_brightspace.pipeline.working_folder import check_default_folders
 from d2l_brightspace.scopes import OTHER_JOBS, is_covered
 
@@ -29,10 +32,15 @@ def check_destination(name: str, pipeline_name: str) -> Finding:
     """Whether rows can be written to a destination; leaves nothing behind.
 
     Args:
-        name: Of the destination, as for `dlt.pipeline`.
+        name: Of the destination, as for `load`.
         pipeline_name: Of the pipeline that loads.
     """
-    probe = destination_probe.probe(name, pipeline_name)
+    try:
+        destination = named_destination(name)
+    except (ConfigurationError, ConfigurationException) as error:
+        text = error.message if isinstance(error, ConfigurationError) else "see settings"
+        return Finding("destination", name, "failed", text)
+    probe = destination_probe.probe(destination, pipeline_name)
     place = f"{probe.kind} {probe.place}".strip()
     if not probe.is_configured:
         advice = (

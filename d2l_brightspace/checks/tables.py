@@ -66,6 +66,11 @@ def _about_courses(ids: Sequence[int], refused: Finding | None, *, may_fall_back
     return Finding(SECTION, _LIST, "OK")
 
 
+def goes_by_course(endpoint: Endpoint, declarations: Mapping[str, Endpoint]) -> bool:
+    """Whether a table is read course by course, be it through tables above it."""
+    return [endpoint, *ancestors(endpoint, declarations)][-1].parent == COURSE_OFFERINGS
+
+
 def _scope(error: BrightspaceError) -> str | None:
     route = error.context.route if error.context else ""
     scopes = {"outypes": "core:*:*", "orgstructure": "organizations:organization:read"}
@@ -104,17 +109,17 @@ def _lacks_scope(scope: str | None, granted: Sequence[str] | None) -> bool:
 
 def _check(sampler: Sampler, endpoint: Endpoint, declarations: Mapping[str, Endpoint]) -> Finding:
     name, scope = endpoint.name, endpoint.scope
-    root = [endpoint, *ancestors(endpoint, declarations)][-1]
-    if root.parent == COURSE_OFFERINGS and not sampler.courses:
+    by_course = goes_by_course(endpoint, declarations)
+    if by_course and not sampler.courses:
         return Finding(SECTION, name, "no course", "there is no course to ask about", scope)
     try:
         places = sampler.places(endpoint)
     except SKIPPABLE as error:
-        found = problem(SECTION, name, error, scope)
+        found = problem(SECTION, name, error, declarations[str(endpoint.parent)].scope)
         why = f"{endpoint.parent}, which leads to it, cannot be read: {found.detail}"
-        return Finding(SECTION, name, "not checked", why, scope)
+        return replace(found, detail=why)
     if not places:
-        courses = f" in {len(sampler.courses)} courses" if root.parent == COURSE_OFFERINGS else ""
+        courses = f" in {len(sampler.courses)} courses" if by_course else ""
         why = f"no row of {endpoint.parent} was found{courses}"
         return Finding(SECTION, name, "not checked", why, scope)
     return _ask(sampler, endpoint, places)

@@ -19,7 +19,7 @@ import click
 
 from d2l_brightspace.printable import printable
 
-from .errors import print_error
+from .errors import folder_problem, print_error
 from .parameter_types import FILE, ORG_UNIT_ID, address_and_port
 
 if TYPE_CHECKING:
@@ -173,6 +173,11 @@ def _reporting(run: Callable[[], int]) -> int:
     except BrightspaceError as error:
         print_error(error)
         return FAILED
+    except OSError as error:
+        if (problem := folder_problem(error)) is None:
+            raise
+        print_error(problem)
+        return WRONG_INPUT
 
 
 def _import(program: str, options: dict[str, Any]) -> int:
@@ -190,6 +195,9 @@ def _import(program: str, options: dict[str, Any]) -> int:
     else:
         name = file.absolute() if file else Path(options["job_token"])
         lines = [Line(0, name, course_named(options["course_offering_id"]))]
+        if file and not (options["job_token"] or options["ledger"]):
+            # a file that an upload log knows may be gone by now
+            _check_file(file, force=options["force"])
     console = Console()
     wake_signal = WakeSignal()
     path = options["ledger"] or (manifest and Path(f"{manifest}.ledger.jsonl"))
@@ -218,6 +226,17 @@ def _import(program: str, options: dict[str, Any]) -> int:
     if manifest:
         print_table(console, results)
     return _conclude(program, results, series=manifest is not None)
+
+
+def _check_file(file: Path, *, force: bool) -> None:
+    """Look at the file before Brightspace is asked anything."""
+    from d2l_brightspace.client.errors import ConfigurationError
+    from d2l_brightspace.course_packages import check_package
+
+    try:
+        check_package(file.absolute(), force=force)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error.message}\nNothing was uploaded.") from None
 
 
 def _copy(program: str, options: dict[str, Any]) -> int:

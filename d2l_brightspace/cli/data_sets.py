@@ -13,6 +13,7 @@ import click
 from .errors import reports_errors
 from .parameter_types import NAMES, log_format_option
 from .text_table import print_table
+from .whole_sentences import WholeSentences
 
 if TYPE_CHECKING:
     from d2l_brightspace.data_sets.catalogue import Catalogue
@@ -23,7 +24,7 @@ PIPELINE = "d2l_brightspace_data_sets"
 DATASET = "d2l_brightspace_bds"
 
 
-@click.group("data-sets")
+@click.group("data-sets", cls=WholeSentences)
 def data_sets() -> None:
     """Brightspace Data Sets: list what the tenant offers, load it."""
 

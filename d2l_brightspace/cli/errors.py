@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -57,9 +58,22 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
             )
             sys.exit(INTERRUPTED)
         except Exception as error:  # noqa: BLE001  # the last place where it can be made readable
-            sys.exit(_end(error, as_json=bool(kwargs.get("as_json"))))
+            problem = folder_problem(error) or error
+            sys.exit(_end(problem, as_json=bool(kwargs.get("as_json"))))
 
     return wrapped
+
+
+def folder_problem(error: Exception) -> Exception | None:
+    """What to say where dlt's folder of `DLT_DATA_DIR` cannot be used; None for other errors."""
+    folder = os.environ.get("DLT_DATA_DIR")
+    if not (folder and isinstance(error, OSError) and error.filename):
+        return None
+    if not Path(str(error.filename)).absolute().is_relative_to(Path(folder).absolute()):
+        return None
+    from d2l_brightspace.pipeline.working_folder import unwritable
+
+    return unwritable(folder, error).with_traceback(error.__traceback__)
 
 
 def _end(error: Exception, *, as_json: bool) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from contextlib import closing
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,14 +13,15 @@ import click
 from d2l_brightspace.printable import printable
 
 from .errors import reports_errors
+from .parameter_types import FILE
 
 if TYPE_CHECKING:
     from d2l_brightspace.client.auth.authorization_code import AuthorizationRequest
     from d2l_brightspace.client.auth.credentials import BrightspaceCredentials
     from d2l_brightspace.client.auth.token_endpoint import TokenAnswer
 
+    from .credential_settings import CredentialSettings
     from .login_browser import BrowserOptions
-    from .login_settings import LoginSettings
 
 _EXAMPLES = """\b
 Examples:
@@ -45,6 +47,18 @@ _OAUTH = (
 
 @click.command(epilog=_EXAMPLES)
 @click.option("--id-key", is_flag=True, help="Log in for legacy ID-Key signing.")
+@click.option(
+    "--soap-token",
+    metavar="PURPOSE",
+    help="Get a token for SOAP services, as whom the settings say, into a file.",
+)
+@click.option(
+    "--output",
+    type=FILE,
+    default="brightspace-soap-token.json",
+    show_default=True,
+    help="File for the SOAP token; never overwritten.",
+)
 @click.option("--client-id", help="Client id of the OAuth2 app; default: as configured.")
 @click.option("--scope", help="Scopes to ask for; default: what the configured tables need.")
 @click.option("--auth-url", help="Authorization endpoint; default: as configured, D2L's.")
@@ -63,6 +77,8 @@ _OAUTH = (
 def login(  # noqa: PLR0913  # one parameter for each option
     *,
     id_key: bool,
+    soap_token: str | None,
+    output: Path,
     client_id: str | None,
     scope: str | None,
     auth_url: str | None,
@@ -78,11 +94,15 @@ def login(  # noqa: PLR0913  # one parameter for each option
     tokens where later commands find them: they win over a configured refresh token. Secrets are
     never taken from the command line, which a shell remembers.
     """
+    from .credential_settings import CredentialSettings
     from .login_browser import BrowserOptions
-    from .login_settings import LoginSettings
+    from .soap_token import keep_soap_token
 
+    if soap_token is not None:
+        keep_soap_token(soap_token, output)
+        return
     given = {"client_id": client_id, "scope": scope, "auth_url": auth_url}
-    settings = LoginSettings(given, yes=yes)
+    settings = CredentialSettings(given, yes=yes)
     browser = BrowserOptions(port, redirect_uri, paste, not no_browser)
     if id_key:
         log_in_by_id_key(settings, browser)
@@ -91,7 +111,7 @@ def login(  # noqa: PLR0913  # one parameter for each option
     click.echo("\nNext: d2l-brightspace check")
 
 
-def log_in(settings: LoginSettings, browser: BrowserOptions) -> None:
+def log_in(settings: CredentialSettings, browser: BrowserOptions) -> None:
     """OAuth2: get tokens by an authorization code, keep them, and say whose they are.
 
     Raises:
@@ -100,11 +120,12 @@ def log_in(settings: LoginSettings, browser: BrowserOptions) -> None:
     from d2l_brightspace.client.auth.authorization_code import AuthorizationRequest
     from d2l_brightspace.client.auth.credentials import RefreshTokenAuth
     from d2l_brightspace.client.auth.token_endpoint import TokenEndpoint
+    from d2l_brightspace.client.errors import BrightspaceError
     from d2l_brightspace.client.http.transport import Transport
     from d2l_brightspace.client.limits import Limits
     from d2l_brightspace.settings import resolve
 
-    from .login_settings import needed_scopes
+    from .credential_settings import needed_scopes
 
     settings.must_not_hold("token", "private_key", "app_key")
     settings.complete("host", "client_id", "client_secret")
@@ -124,13 +145,17 @@ def log_in(settings: LoginSettings, browser: BrowserOptions) -> None:
         refresh_token, access_token = answer.first_tokens()
         store = grant.adopt(refresh_token, access_token)
     settings.write()
-    _say_who(settings["host"], auth)
+    try:
+        _say_who(settings["host"], _who(settings["host"], auth))
+    except BrightspaceError as error:
+        # the log-in is done and kept in any case
+        click.secho(f"\nLogged in, but not known as whom: {error}", fg="yellow", err=True)
     _say_scopes(request, answer)
     _say_until(access_token.expires_at)
     click.echo(f"The tokens are kept in {store}, which only you can read.")
 
 
-def log_in_by_id_key(settings: LoginSettings, browser: BrowserOptions) -> None:
+def log_in_by_id_key(settings: CredentialSettings, browser: BrowserOptions) -> None:
     """ID-Key: get a user's id and key, and write them into the settings.
 
     Raises:
@@ -146,27 +171,32 @@ def log_in_by_id_key(settings: LoginSettings, browser: BrowserOptions) -> None:
         base_url(settings["host"]).removesuffix("/d2l/api/"),
         settings["app_id"],
         settings["app_key"],
-        browser.unguessable(),
+        browser.registered,
     )
     keys = request.keys_in(browser.log_in(request))
+    auth = IdKeyAuth(settings["app_id"], settings["app_key"], **keys)
+    # tried before they are kept: anybody on this machine could have sent them
+    user = _who(settings["host"], auth)
+    _say_who(settings["host"], user)
     settings.put(**keys)
     settings.write()
-    _say_who(settings["host"], IdKeyAuth(settings["app_id"], settings["app_key"], **keys))
 
 
-def _say_who(host: str, credentials: BrightspaceCredentials) -> None:
-    from d2l_brightspace.client.errors import BrightspaceError
+def _who(host: str, credentials: BrightspaceCredentials) -> object:
+    """User id of whoever logged in.
+
+    Raises:
+        BrightspaceError: If Brightspace does not say.
+    """
     from d2l_brightspace.connection import connect
 
-    try:
-        session = connect(host, credentials)
-        route = "lp/(version)/users/whoami"
-        user = session.get_json(route, scope="users:own_profile:read").get("Identifier")
-    except BrightspaceError as error:
-        # the log-in is done and kept in any case
-        click.secho(f"Logged in, but {host} does not say as whom: {error}", fg="yellow", err=True)
-    else:
-        click.secho(f"\nLogged in to {host} as user {printable(user)}.", fg="green")
+    session = connect(host, credentials)
+    route = "lp/(version)/users/whoami"
+    return session.get_json(route, scope="users:own_profile:read").get("Identifier")
+
+
+def _say_who(host: str, user: object) -> None:
+    click.secho(f"\nLogged in to {host} as user {printable(user)}.", fg="green")
 
 
 def _say_scopes(request: AuthorizationRequest, answer: TokenAnswer) -> None:

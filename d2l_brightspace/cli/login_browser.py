@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import webbrowser
 from collections.abc import Mapping
@@ -11,14 +10,13 @@ from typing import Protocol
 
 import click
 
-from d2l_brightspace.client.auth.authorization_code import redirect_parameters
 from d2l_brightspace.client.auth.loopback_redirect import (
     LoopbackRedirect,
     can_be_caught,
     checked_redirect_uri,
 )
 
-from .login_settings import is_terminal
+from .credential_settings import is_terminal
 
 
 class Login(Protocol):
@@ -34,6 +32,9 @@ class Login(Protocol):
 
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
         """Whether the parameters of a redirect are the answer to this log-in."""
+
+    def pasted(self, text: str) -> dict[str, str]:
+        """The parameters in what somebody copied from the address where the browser ended."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +63,6 @@ class BrowserOptions:
         usual = f"http://127.0.0.1:{self.port}/callback"
         return checked_redirect_uri(self.redirect_uri or usual)
 
-    def unguessable(self) -> str:
-        """A redirect address below the usual one; one that was chosen stays as it is."""
-        known = self.registered
-        return known if self.redirect_uri else f"{known}/{secrets.token_urlsafe(16)}"
-
     def log_in(self, login: Login) -> dict[str, str]:
         """Let a person log in; returns the parameters of the redirect.
 
@@ -92,16 +88,7 @@ class BrowserOptions:
             f"  {login.redirect_uri}\n"
             "It does not matter if nothing is to be seen there: copy the whole address."
         )
-        return answer_in(_read("Paste it here (it is not shown)"), login)
-
-
-def answer_in(text: str, login: Login) -> dict[str, str]:
-    """The parameters in an address that was pasted, or in what somebody took out of it."""
-    text = text.strip()
-    if "=" in text:
-        return redirect_parameters(text.partition("#")[0].rpartition("?")[2])
-    # the code alone: whose it is, only the proof key tells
-    return {"code": text, "state": getattr(login, "state", "")}
+        return login.pasted(_read("Paste it here (it is not shown)"))
 
 
 def _read(question: str) -> str:

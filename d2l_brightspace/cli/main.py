@@ -11,10 +11,12 @@ from .course_jobs import copy_course, import_course
 from .data_sets import data_sets
 from .errors import reports_errors
 from .init import init
+from .keys import keys
 from .load import load_command
 from .login import login
 from .scopes import scopes
 from .status import status
+from .whole_sentences import WholeSentences
 
 _EXAMPLES = """\b
 Examples:
@@ -25,7 +27,9 @@ Examples:
 """
 
 
-@click.group(epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=WholeSentences, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="d2l-brightspace")
 def main() -> None:
     """Load D2L Brightspace into a database.
@@ -76,6 +80,7 @@ def sandbox(arguments: tuple[str, ...]) -> None:
 for one in (
     init,
     login,
+    keys,
     scopes,
     check,
     load_command,

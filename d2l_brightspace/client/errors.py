@@ -90,6 +90,10 @@ class ServiceUnavailable(BrightspaceError):
     """Brightspace does not answer, or answers 5xx, after all retries: run again later."""
 
 
+class Unreachable(ServiceUnavailable):
+    """Brightspace was never reached in this run: check `host` and the network, or run later."""
+
+
 class OutcomeUnknown(BrightspaceError):
     """A request that changes something was sent, but its answer was lost: look before repeating."""
 
@@ -99,7 +103,7 @@ class ProtocolError(BrightspaceError):
 
 
 SKIPPABLE = (PermissionDenied, NotFound, ProtocolError, ServiceUnavailable)
-"""Answers that cost one list its rows, and not everybody else theirs."""
+"""Answers that cost one list its rows, and not everybody else theirs; `Unreachable` does."""
 
 
 def describe(context: RequestContext) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
+from .auth.id_key import reported_server_time
 from .http.messages import Headers, HttpRequest, HttpResponse
 
 
@@ -26,6 +28,8 @@ class Observations:
     Attributes:
         answers: How many there were.
         credits: As reported last; None where no answer reports them.
+        reported_skew: Seconds that Brightspace's clock is ahead of this machine's, where it has
+            refused a signature for that.
         authorization: The header that was sent last, which holds a secret; empty without one.
     """
 
@@ -34,16 +38,24 @@ class Observations:
         self._seconds: list[float] = []
         self.answers = 0
         self.credits: Credits | None = None
+        self.reported_skew: float | None = None
         self.authorization = ""
 
     def __call__(self, sent: HttpRequest, response: HttpResponse, seconds: float) -> None:
         """Take note of one answer."""
+        if response.status_code == _FORBIDDEN:
+            self._read_refusal(response)
         with self._lock:
             self.answers += 1
             # the newest ones: the first of all pays for the connection
             self._seconds = [*self._seconds[-_MOST_KEPT:], seconds]
             self.credits = _credits(response.headers) or self.credits
             self.authorization = sent.headers.get("Authorization", self.authorization)
+
+    def _read_refusal(self, response: HttpResponse) -> None:
+        server_time = reported_server_time(response.text[:_READ_CHARACTERS])
+        if server_time is not None:
+            self.reported_skew = server_time - time.time()
 
     @property
     def seconds_per_answer(self) -> float | None:
@@ -83,4 +95,6 @@ def _number(text: str | None) -> float | None:
     return float(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
+_FORBIDDEN = 403
 _MOST_KEPT = 99
+_READ_CHARACTERS = 10_000

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from d2l_brightspace.client.errors import (
+    BrightspaceError,
     ConfigurationError,
     NotFound,
     PermissionDenied,
@@ -39,8 +40,12 @@ def plan_series(
         BrightspaceError: If Brightspace cannot be asked.
     """
     plan = _Plan(session, must_upload, force=force)
-    for line in lines:
-        plan.add(line)
+    try:
+        for line in lines:
+            plan.add(line)
+    except BrightspaceError:
+        if not plan.problems:  # which are to be mended whatever Brightspace says
+            raise
     if plan.problems:
         raise ConfigurationError("\n".join([*plan.problems, "Nothing was uploaded."]))
     return plan.packages

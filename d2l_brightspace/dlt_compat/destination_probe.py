@@ -14,7 +14,6 @@ from typing import Any
 import dlt
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.exceptions import ConfigFieldMissingException
-from dlt.common.destination.exceptions import UnknownDestinationModule
 from dlt.common.exceptions import MissingDependencyException
 from dlt.common.pipeline import PipelineContext
 from dlt.destinations import duckdb as duckdb_destination
@@ -38,28 +37,32 @@ class Probe:
     is_configured: bool = True
 
 
-def probe(destination: str, pipeline_name: str) -> Probe:
+def probe(destination: Any, pipeline_name: str) -> Probe:
     """Try a destination by making and dropping a dataset, as a load's staging does.
 
     A DuckDB file that is not there is not made: its folder is tried. Relies on a client's
     `initialize_storage` making the dataset alone, and on `drop_storage` dropping it.
 
     Args:
-        destination: Name of a destination, as for `dlt.pipeline`.
+        destination: As for `dlt.pipeline`.
         pipeline_name: Of the pipeline that loads; some destinations take their file's name from it.
     """
     try:
         with _temporary_pipeline(destination, pipeline_name) as pipeline:
             return _probe(pipeline)
-    except (ConfigFieldMissingException, UnknownDestinationModule) as error:
-        fields = ", ".join(getattr(error, "fields", ["destination_type"]))
-        return Probe(destination, problem=f"settings are missing: {fields}", is_configured=False)
+    except ConfigFieldMissingException as error:
+        missing = f"settings are missing: {', '.join(error.fields)}"
+        return Probe(_name(destination), problem=missing, is_configured=False)
     except Exception as error:  # noqa: BLE001  # drivers raise what they like
-        return Probe(destination, problem=_words(error))
+        return Probe(_name(destination), problem=_words(error))
+
+
+def _name(destination: Any) -> str:
+    return str(getattr(destination, "destination_name", destination))
 
 
 @contextmanager
-def _temporary_pipeline(destination: str, name: str) -> Iterator[dlt.Pipeline]:
+def _temporary_pipeline(destination: Any, name: str) -> Iterator[dlt.Pipeline]:
     """A pipeline without a trace: the one that was active before is active after."""
     folder = tempfile.mkdtemp(prefix="d2l-brightspace-")
     context = Container()[PipelineContext]

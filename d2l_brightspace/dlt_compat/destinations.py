@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -104,6 +105,28 @@ def _sparing() -> dict[str, Any]:
     if tuple(map(int, duckdb.__version__.split(".")[:2])) >= (1, 5):
         settings["write_buffer_row_group_count"] = 1
     return settings
+
+
+def duckdb_names(pipeline: dlt.Pipeline) -> tuple[str, list[str]] | None:
+    """The names by which DuckDB knows a pipeline's file and its datasets; nothing is opened.
+
+    Relies on a client having its credentials and dataset names before it opens a connection, and on
+    DuckDB calling a file by its name without the ending.
+
+    Returns:
+        None for other destinations, and for a connection that the user has opened.
+    """
+    if not isinstance(pipeline.destination, duckdb_destination):
+        return None
+    client: Any = pipeline.destination_client()
+    credentials = client.config.credentials
+    if not isinstance(credentials, DuckDbCredentials) or credentials.external_conn():
+        return None
+    datasets = client.sql_client
+    return Path(credentials._conn_str()).stem, [
+        datasets.dataset_name,
+        datasets.staging_dataset_name,
+    ]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from dlt.common.configuration.exceptions import ConfigFieldMissingException
 from dlt.common.configuration.utils import get_resolved_traces
 from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.common.exceptions import DltException
+from dlt.common.schema.exceptions import DataValidationError
 from dlt.destinations.exceptions import (
     DatabaseException,
     DatabaseUndefinedRelation,
@@ -27,6 +28,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 __all__ = [
     "OUT_OF_REACH",
     "ConfigFieldMissingException",
+    "DataValidationError",
     "DatabaseException",
     "DatabaseUndefinedRelation",
     "DltException",
@@ -39,6 +41,7 @@ __all__ = [
     "resource_with_arrow_hints_kept",
     "table_of",
     "unwrapped",
+    "without_advice",
 ]
 
 OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
@@ -46,8 +49,10 @@ OUT_OF_REACH = (DestinationConnectionError, LoadClientNotConnected)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, what caused it, what caused that."""
-    while error is not None:
+    """The error, what caused it, what caused that; each once, for some of dlt's go in a circle."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
@@ -63,6 +68,15 @@ def table_of(error: LoadClientJobException) -> str:
     Relies on a job's id beginning with the name of its table.
     """
     return str(error.job_id).partition(".")[0]
+
+
+def without_advice(error: PipelineStepFailed) -> str | None:
+    """What a step failed of, without dlt's advice on packages that are left; None if it has none.
+
+    One advice is a command that deletes what was extracted. Relies on the words that it begins by.
+    """
+    problem, advice, _ = str(error).partition(_ADVICE)
+    return problem if advice else None
 
 
 @contextmanager
@@ -120,6 +134,7 @@ def resource_with_arrow_hints_kept(record: logging.LogRecord) -> str | None:
     return found["resource"] if found else None
 
 
+_ADVICE = "\n\nPending packages are left in the pipeline"
 _DLT = str(Path(dlt.__file__).parent)
 _ARROW_HINTS_KEPT = re.compile(
     "In resource: (?P<resource>[^,]+), when merging arrow schema with dlt schema"

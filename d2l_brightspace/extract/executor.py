@@ -23,6 +23,7 @@ from d2l_brightspace.client.errors import (
     BrightspaceError,
     ProtocolError,
     RequestContext,
+    Unreachable,
 )
 from d2l_brightspace.client.paging.list_reader import ListReader
 from d2l_brightspace.client.paging.pages import Page, value_of
@@ -417,6 +418,8 @@ class Run:
             page = task.reader.read()
             progress.ended = time.monotonic()
             part = self._converted(task, page)
+        except Unreachable:
+            raise  # each table would say the same
         except SKIPPABLE as error:
             with self._lock:
                 self._skip(task, error)
@@ -427,6 +430,8 @@ class Run:
     def _find_courses(self, task: _Courses) -> _Courses | None:
         try:
             found = next(task.pages, None)
+        except Unreachable:
+            raise
         except SKIPPABLE as error:
             with self._lock:
                 for node in task.node.descendants:

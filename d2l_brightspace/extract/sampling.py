@@ -33,7 +33,7 @@ class Sample:
     is_whole: bool
     """Whether the list ended with the last page that was read."""
     keys: tuple[Keys, ...]
-    """Those of its rows that have all that the lists below need, its own parents' among them."""
+    """Of its rows: what the lists below need, its own parents' keys among it; never a null."""
 
 
 class Sampler:
@@ -102,8 +102,10 @@ class Sampler:
                 refused = error
                 continue
             found = True
-            for keys in sample.keys[:_ROWS_TRIED]:
-                yield {name: keys[name] for name in endpoint.parent_columns if name in keys}
+            wanted = set(endpoint.parent_columns)
+            whole = (keys for keys in sample.keys if wanted <= keys.keys())
+            for keys in islice(whole, _ROWS_TRIED):
+                yield {name: keys[name] for name in endpoint.parent_columns}
         if refused is not None and not found:
             raise refused
 
@@ -117,7 +119,7 @@ class Sampler:
             page = reader.read()
             pages += 1
             rows += len(page.rows)
-            found += [one for row in page.rows if (one := _keys(row, columns, keys)) is not None]
+            found += [_keys(row, columns, keys) for row in page.rows]
         return Sample(rows, pages, reader.done, tuple(found))
 
     def _columns_below(self, endpoint: Endpoint) -> set[str]:
@@ -149,10 +151,10 @@ def _context(endpoint: Endpoint, keys: Keys) -> RequestContext:
     return RequestContext(endpoint.route, keys.get(ORG_UNIT_ID), parent_key=below or None)
 
 
-def _keys(row: Any, columns: set[str], above: Keys) -> Keys | None:
-    """The keys of a row and of its parents; None where a list below needs one that is not there."""
-    found = {**above, **{name: _value(row, name) for name in columns - above.keys()}}
-    return None if None in found.values() else found
+def _keys(row: Any, columns: set[str], above: Keys) -> Keys:
+    """The keys of a row and of its parents, as far as it has them."""
+    own = {name: _value(row, name) for name in columns - above.keys()}
+    return {**above, **{name: value for name, value in own.items() if value is not None}}
 
 
 def _value(row: Any, column: str) -> Any:

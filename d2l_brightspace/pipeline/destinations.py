@@ -20,10 +20,12 @@ def check_destination(pipeline: dlt.Pipeline, source: DltSource) -> None:
     destination where nothing is to be merged: who set `append` or `replace` means it.
 
     Raises:
-        ConfigurationError: If rows are to be merged, and the destination cannot.
+        ConfigurationError: If rows are to be merged, and the destination cannot; or if a DuckDB
+            file and its dataset have one name.
     """
     if pipeline.destination is None or destinations.is_custom_function(pipeline):
         return  # dlt itself says that the destination is missing
+    _check_names(pipeline)
     if can_replace_rows(pipeline):
         return
     merged = sorted(
@@ -37,6 +39,22 @@ def check_destination(pipeline: dlt.Pipeline, source: DltSource) -> None:
             '"snowflake"; or say for each resource that you want whole copies or all versions: '
             'source.users.apply_hints(write_disposition="replace"), or "append".'
         )
+
+
+def _check_names(pipeline: dlt.Pipeline) -> None:
+    """Refuse a dataset that has the name of its DuckDB file.
+
+    `name.table` could then be a table of the dataset or of the file, and DuckDB refuses to choose.
+    """
+    file, datasets = destinations.duckdb_names(pipeline) or ("", [])
+    if file.lower() not in map(str.lower, datasets):
+        return
+    raise ConfigurationError(
+        f"The DuckDB file {file}.duckdb and the dataset {datasets[0]!r} (which uses "
+        f"{datasets[1]!r} as well) have one name, and DuckDB cannot tell them apart. Nothing was "
+        f'requested. Rename one of them, for example dataset_name="{datasets[0]}_data", or '
+        'destination=dlt.destinations.duckdb("warehouse.duckdb").'
+    )
 
 
 def can_replace_rows(pipeline: dlt.Pipeline) -> bool:

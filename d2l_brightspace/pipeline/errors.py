@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from d2l_brightspace.client.errors import BrightspaceError
 from d2l_brightspace.dlt_compat import messages
+from d2l_brightspace.printable import printable
 
 
 class DestinationInUse(BrightspaceError):
@@ -46,7 +47,38 @@ def _plain(failure: BaseException) -> BaseException:
             )
         if isinstance(cause, messages.LoadClientJobException):
             return _refused(messages.table_of(cause), chain[-1])
+        if isinstance(cause, messages.DataValidationError):
+            return _broken_contract(cause)
+    if any(isinstance(cause, messages.OUT_OF_REACH) for cause in chain):
+        return _out_of_reach(chain[-1])
+    if isinstance(failure, messages.PipelineStepFailed):
+        _replace_advice(failure)
     return failure
+
+
+def _broken_contract(cause: messages.DataValidationError) -> DestinationRefused:
+    what = f"the column {cause.column_name}" if cause.column_name else "it"
+    return DestinationRefused(
+        f"The schema contract of the table {printable(cause.table_name)} does not allow "
+        f"{printable(what)} ({cause.schema_entity}: {cause.contract_mode}). Allow it, as in "
+        f'schema_contract={{"{cause.schema_entity}": "evolve"}}, or change the table first. '
+        "Nothing of this run was loaded."
+    )
+
+
+def _out_of_reach(cause: BaseException) -> DestinationRefused:
+    return DestinationRefused(
+        f"The destination cannot be reached ({type(cause).__name__}). Look whether it is running "
+        "and whether its credentials, under [destination] in .dlt/secrets.toml, are right. What "
+        "was extracted is not lost: the next run loads it."
+    )
+
+
+def _replace_advice(failure: messages.PipelineStepFailed) -> None:
+    """Say what becomes of what is pending; dlt's own advice would delete it."""
+    problem = messages.without_advice(failure)
+    if problem is not None:
+        failure.args = (f"{problem}\n\nWhat was extracted is not lost: the next run loads it.",)
 
 
 def _refused(table: str, cause: BaseException) -> DestinationRefused:

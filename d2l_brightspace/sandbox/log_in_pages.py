@@ -5,6 +5,7 @@ Nobody has a password here: whoever clicks is the caller.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from html import escape
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -95,7 +96,12 @@ class IdKeyPage:
         fields = await _fields(request)
         if not self._is_signed(fields):
             return _page("Invalid token", _paragraph("x_a, x_b or x_target is wrong."), 403)
-        keys = {"x_a": self._keyring.user_id, "x_b": self._keyring.user_key}
+        # of x_c only its name is documented: a "user identity signature"
+        keys = {
+            "x_a": self._keyring.user_id,
+            "x_b": self._keyring.user_key,
+            "x_c": secrets.token_urlsafe(32),
+        }
         mark = "&" if urlsplit(fields["x_target"]).query else "?"
         return _redirect(f"{fields['x_target']}{mark}{urlencode(keys)}")
 

@@ -127,7 +127,7 @@ CASES = [
         _LOAD,
         lambda s: bearer(s, host=f"http://127.0.0.1:{closed_port()}"),
         1,
-        ("classlist: ServiceUnavailable", "127.0.0.1", "refused"),
+        ("Unreachable: No answer from 127.0.0.1", "refused"),
     ),
     Case(
         "`http://` in front of the host",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from d2l_brightspace.cli.main import main
 from d2l_brightspace.client.errors import AuthenticationError
+from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.connection import configured_session
 from d2l_brightspace.sandbox import Sandbox
 
@@ -218,7 +220,7 @@ def test_what_is_missing_is_asked_for_and_written(
     assert result.exit_code == 1
     assert "Missing settings: host, client_secret" in result.output
 
-    monkeypatch.setattr("d2l_brightspace.cli.login_settings.is_terminal", lambda: True)
+    monkeypatch.setattr("d2l_brightspace.cli.credential_settings.is_terminal", lambda: True)
     (project / ".dlt").mkdir()
     secrets = project / ".dlt" / "secrets.toml"
     secrets.write_text(
@@ -271,6 +273,28 @@ def test_id_key(sandbox: Sandbox, project: Path, person: Sit, port: int, setting
     }
 
 
+def test_keys_of_somebody_else_are_not_kept(
+    sandbox: Sandbox, project: Path, port: int, settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = sandbox.credentials["id_key"]
+    settings(sandbox.url, app_id=known["app_id"], app_key=known["app_key"])
+    statuses: list[int] = []
+
+    def intrude(address: str) -> bool:
+        callback = f"{address.rpartition('/')[0]}/callback"
+        for query in ("x_a=evil", "x_a=evil&x_b=", "x_a=evil&x_b=a%0Ab", "x_a=evil&x_b=evil"):
+            answer = requests.get(f"{callback}?{query}", timeout=10)
+            statuses.append(answer.status_code)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", intrude)
+    result = log_in("--id-key", "--port", port, "--yes")
+    assert statuses == [400, 400, 400, 200]
+    assert result.exit_code == 1
+    assert "Invalid token" in result.output
+    assert not (project / ".dlt").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
@@ -299,3 +323,30 @@ def test_a_port_in_use(sandbox: Sandbox, project: Path, settings: Set) -> None:
     assert result.exit_code == 1
     assert "cannot be opened" in result.output
     assert "--port 8718" in result.output
+
+
+def test_soap_token(
+    sandbox: Sandbox, project: Path, settings: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(sandbox.url, **sandbox.credentials["bearer"])
+    kept = project / "brightspace-soap-token.json"
+    before = len(sandbox.requests)
+    result = log_in("--soap-token", "webservices &")
+    assert result.exit_code == 1
+    assert "is not offered here" in result.output
+    asked = sandbox.requests[before:][-1]
+    assert asked["path"].endswith("/auth/soaptoken")
+    assert asked["query"] == {"purpose": "webservices &"}
+    assert not kept.exists()
+
+    # the sandbox has no such route: which fields the answer has is not published
+    answer = {"any": "CANARY"}
+    monkeypatch.setattr(BrightspaceSession, "get_json", lambda *_, **__: answer)
+    result = log_in("--soap-token", "webservices")
+    assert result.exit_code == 0, result.output
+    assert "CANARY" not in result.output
+    assert json.loads(kept.read_text()) == answer
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    answer["any"] = "another"
+    assert "not overwritten" in log_in("--soap-token", "webservices").output
+    assert json.loads(kept.read_text()) == {"any": "CANARY"}

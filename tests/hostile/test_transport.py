@@ -89,7 +89,7 @@ def test_refused_connection(arena: Arena) -> None:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", arena.server.port))
         host = f"127.0.0.1:{arena.server.port}"
-        arena.fails(ServiceUnavailable, f"No answer from {host}: .* refused", "users")
+        arena.fails(ServiceUnavailable, f"^No answer from {host}: .* refused", "users")
 
 
 @case("Transport", "trickling body: one deadline for the whole answer", "clear error")

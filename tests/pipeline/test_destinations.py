@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dlt
+import duckdb
 import pytest
 
 from d2l_brightspace import ConfigurationError, PermissionDenied, run
@@ -99,3 +100,33 @@ def test_a_table_nested_in_another_is_counted(pipeline: dlt.Pipeline) -> None:
     report = run(pipeline, source_of(users=(rows, None, {})))
     counted = {table.table: (table.from_this_run, table.in_all) for table in report.tables}
     assert counted == {"users": (1, 1), "users__roles": (2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("file", "dataset"), [("same", "same"), ("Same", "same"), ("data_staging", "data")]
+)
+def test_a_file_and_a_dataset_of_one_name_are_refused_before_anything_is_read(
+    tmp_path: Path, file: str, dataset: str
+) -> None:
+    pipeline = dlt.pipeline(
+        "p",
+        destination=dlt.destinations.duckdb(str(tmp_path / f"{file}.duckdb")),
+        dataset_name=dataset,
+        pipelines_dir=str(tmp_path),
+    )
+    source, asked = source_of(users=(OLD, None, {})), []
+    source.users.add_map(asked.append)
+    with pytest.raises(ConfigurationError, match="have one name") as caught:
+        run(pipeline, source)
+    assert f'dataset_name="{dataset}_data"' in str(caught.value)
+    assert not asked
+    assert not (tmp_path / f"{file}.duckdb").exists()
+
+
+def test_a_connection_that_the_user_opened_may_have_any_name(tmp_path: Path) -> None:
+    with duckdb.connect(":memory:") as connection:
+        run(
+            pipeline_into(dlt.destinations.duckdb(connection), tmp_path),
+            source_of(users=(OLD, None, {})),
+        )
+        assert connection.execute("SELECT COUNT(*) FROM data.users").fetchall() == [(2,)]

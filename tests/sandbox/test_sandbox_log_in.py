@@ -136,6 +136,7 @@ def test_id_key_page_gives_keys_to_the_signed_address_only(serve: Serve) -> None
     good = request(CALLBACK, known["app_key"])
     assert "Log in" in requests.get(url, good, timeout=5).text
     end = parameters(requests.post(url, good, timeout=5, allow_redirects=False))
+    assert end.pop("x_c")
     assert end == {"x": "1", "x_a": known["user_id"], "x_b": known["user_key"]}
     for wrong in (
         request(CALLBACK, "another key"),

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from d2l_brightspace.client.errors import AuthenticationError
 
@@ -72,7 +72,8 @@ class AuthorizationRequest:
             "code_challenge_method": "S256",
         }
         mark = "&" if urlsplit(self.auth_url).query else "?"
-        return f"{self.auth_url}{mark}{urlencode(query)}"
+        # blanks as %20: of "+" only forms say for certain that it is a blank
+        return f"{self.auth_url}{mark}{urlencode(query, quote_via=quote)}"
 
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
         """Whether the parameters of a redirect belong to this request."""
@@ -98,6 +99,13 @@ class AuthorizationRequest:
             _ADVICE.get(known, "Brightspace sent the browser back without a code. Log in again."),
             error_context(None, known or None),
         )
+
+    def pasted(self, text: str) -> dict[str, str]:
+        """The parameters in an address that was pasted, or in what somebody took out of it."""
+        if "=" in text:
+            return pasted_parameters(text)
+        # the code alone: whether it is of this log-in, only the proof key tells
+        return {"code": text.strip(), "state": self.state}
 
     def exchange(self, code: str, client_secret: str, endpoint: TokenEndpoint) -> TokenAnswer:
         """Turn the code into tokens.
@@ -130,6 +138,11 @@ def redirect_parameters(query: str) -> dict[str, str]:
     """The parameters of a redirect; none where one of them is there twice (RFC 6749, 3.1)."""
     pairs = parse_qsl(query)
     return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
+
+
+def pasted_parameters(address: str) -> dict[str, str]:
+    """The parameters of an address; also where only its end was copied."""
+    return redirect_parameters(address.strip().partition("#")[0].rpartition("?")[2])
 
 
 def granted_scopes(answer: TokenAnswer) -> str | None:

@@ -146,12 +146,13 @@ class RefreshTokenGrant:
             The store that keeps them.
 
         Raises:
-            ConfigurationError: If it cannot.
+            AuthenticationError: If it cannot.
+            ConfigurationError: If it is locked, or not safe.
         """
+        # said to descend from what is configured, so that it is found in its place
+        configured = fingerprint(self._refresh_token or "")
         with self._store.locked():
-            # said to descend from what is configured, so that it is found in its place
-            configured = fingerprint(self._refresh_token or "")
-            self._store.save(StoredTokens(refresh_token, configured, access_token))
+            self._keep(StoredTokens(refresh_token, configured, access_token))
         return self._store
 
     def check_store(self) -> None:

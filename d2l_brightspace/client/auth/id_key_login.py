@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from d2l_brightspace.client.errors import AuthenticationError
 
+from .authorization_code import pasted_parameters
 from .id_key import login_url
 
 
@@ -15,8 +16,9 @@ from .id_key import login_url
 class IdKeyLogin:
     """One log-in of one person.
 
-    Nothing in the answer tells whose it is, so the redirect address had better be one that nobody
-    else can guess. Brightspace redirects to no other, as the request signs it.
+    Nothing in the answer that is documented tells which log-in it belongs to (there is an `x_c`
+    too, of which nobody says what it signs), and the redirect address has to be the app's whole
+    "Trusted URL". So keys are to be tried before they are kept.
     """
 
     site: str
@@ -33,6 +35,10 @@ class IdKeyLogin:
     def is_answered_by(self, answer: Mapping[str, str]) -> bool:
         """Whether the parameters of a redirect hold a user's id and key."""
         return all(_KEY.fullmatch(answer.get(name, "")) for name in ("x_a", "x_b"))
+
+    def pasted(self, text: str) -> dict[str, str]:
+        """The parameters in an address that was pasted."""
+        return pasted_parameters(text)
 
     def keys_in(self, answer: Mapping[str, str]) -> dict[str, str]:
         """The settings that a redirect brought: `user_id` and `user_key`.

@@ -26,10 +26,7 @@ def signing_key(pem: str) -> tuple[RSAPrivateKey | EllipticCurvePrivateKey, str]
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ImportError:
-        raise ConfigurationError(
-            "A service user needs PyJWT and cryptography: "
-            'pip install "d2l-brightspace[service-user]"'
-        ) from None
+        raise missing_extra() from None
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except Exception:  # noqa: BLE001  # whatever cryptography says of the key, it must not be shown
@@ -42,4 +39,11 @@ def signing_key(pem: str) -> tuple[RSAPrivateKey | EllipticCurvePrivateKey, str]
         "Setting `credentials.private_key` cannot be read, or is neither an RSA key of at least "
         f"{_SMALLEST_RSA_BITS} bits nor an EC key on P-256, P-384 or P-521. A key that works: "
         "`openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`."
+    )
+
+
+def missing_extra() -> ConfigurationError:
+    """What to say where the extra `service-user` is not installed."""
+    return ConfigurationError(
+        'A service user needs PyJWT and cryptography: pip install "d2l-brightspace[service-user]"'
     )

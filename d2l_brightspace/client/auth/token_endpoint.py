@@ -101,7 +101,7 @@ class TokenEndpoint:
         self._transport = transport
         self._clock = clock
         self._sleep = sleep
-        self._contact = FirstContact(_SETTING, AuthenticationError)
+        self._contact = FirstContact(_SETTING, AuthenticationError, AuthenticationError)
 
     def ask(
         self,

@@ -73,7 +73,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _of_proxy(chain: list[BaseException], connect_seconds: float, proxy: str) -> Cause:
     refused = next((_TUNNEL_STATUS.search(str(one)) for one in chain if _is_tunnel(one)), None)
     if refused:
-        return Cause("proxy refused", f"the proxy {proxy} answers {refused[1]}")
+        # a 5xx of a proxy is about what lies behind it, or passes
+        kind: FailureKind = "proxy refused" if refused[1] < "500" else "proxy unreachable"
+        return Cause(kind, f"the proxy {proxy} answers {refused[1]}")
     found = _of_connection(chain, connect_seconds)
     return Cause("proxy unreachable", f"the proxy {proxy}: {found.text if found else 'it failed'}")
 
@@ -108,6 +110,8 @@ def _of_error(  # noqa: PLR0911  # a table
         return Cause("no connection in time", f"no connection within {connect_seconds:g} s")
     if isinstance(error, TimeoutError) and "handshake" in str(error):
         return Cause("no connection in time", f"no TLS connection within {connect_seconds:g} s")
+    if isinstance(error, OSError) and error.errno == errno.ETIMEDOUT:
+        return Cause("no connection in time", "the connection timed out")
     if isinstance(error, OSError) and error.errno in _NO_ROUTE:
         return Cause("no route", "there is no route to it")
     if isinstance(error, (FileNotFoundError, IsADirectoryError)):

@@ -39,6 +39,7 @@ class FirstContact:
     Args:
         setting: Names the host.
         passing: What a failure is that may pass by itself.
+        unreached: The same as long as the host has never answered.
         clock: Monotonic seconds, replaced in tests.
     """
 
@@ -46,12 +47,14 @@ class FirstContact:
         self,
         setting: HostSetting,
         passing: type[BrightspaceError],
+        unreached: type[BrightspaceError],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.is_made = False
         """Whether the host has answered; whoever sends sets it."""
         self._setting = setting
         self._passing = passing
+        self._unreached = unreached
         self._clock = clock
         self._given_up: tuple[BrightspaceError, float] | None = None
 
@@ -81,8 +84,9 @@ class FirstContact:
         """
         host = failure.host or "the host"
         kind, remedy = failure.cause.kind, failure.cause.remedy
+        error = self._passing if self.is_made else self._unreached
         if self.is_made or kind == "broken":
-            return NoAnswer(self._passing(f"No answer from {host}: {failure.reason}", where))
+            return NoAnswer(error(f"No answer from {host}: {failure.reason}", where))
         advice = _ADVICE.get(kind, _CHECK).format(setting=self._setting)
         if remedy:
             advice = f"{advice} {remedy}."
@@ -90,7 +94,7 @@ class FirstContact:
             message = f"{host} cannot be reached: {failure.reason}. {advice}"
             return NoAnswer(ConfigurationError(message, where), _LASTING[kind])
         message = f"No answer from {host}: {failure.reason}. {advice} {_LATER}"
-        return NoAnswer(self._passing(message, where), _ATTEMPTS)
+        return NoAnswer(error(message, where), _ATTEMPTS)
 
 
 _REMEMBERED_SECONDS = 30.0

@@ -20,6 +20,7 @@ from d2l_brightspace.client.errors import (
     ProtocolError,
     RequestContext,
     ServiceUnavailable,
+    Unreachable,
 )
 from d2l_brightspace.client.http.messages import HttpRequest, HttpResponse
 from d2l_brightspace.client.http.origins import is_plain, within_brightspace
@@ -79,7 +80,7 @@ class Sender:
         self._spoken_version = spoken_version
         self._sleep = sleep
         self._slots = BoundedSemaphore(limits.requests_in_flight)
-        self._contact = FirstContact(HOST, ServiceUnavailable)
+        self._contact = FirstContact(HOST, ServiceUnavailable, unreached=Unreachable)
         self.observer: Observer | None = None
 
     def ask(

@@ -230,6 +230,14 @@ def test_a_proxy_that_refuses_or_is_not_there(
     assert f"the proxy 127.0.0.1:{proxy.port} answers 407" in error.message
     assert "Check HTTPS_PROXY" in error.message
     assert delays == []
+    with Server(lambda _: Answer(502)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        error, delays = ask("school.example.edu")
+    assert isinstance(error, ServiceUnavailable)
+    assert (f"the proxy 127.0.0.1:{proxy.port} answers 502" in error.message, len(delays)) == (
+        True,
+        1,
+    )
     monkeypatch.setenv("HTTPS_PROXY", f"http://us:canary@127.0.0.1:{closed_port}")
     error, delays = ask("school.example.edu")
     assert isinstance(error, ServiceUnavailable)

@@ -57,9 +57,10 @@ class _Credentials(CredentialsConfiguration):
     app_key: TSecretStrValue | None = None
     token: TSecretStrValue | None = None
     private_key: TSecretStrValue | None = None
+    key_id: str | None = None
 
 
-class LoginSettings:
+class CredentialSettings:
     """The settings as they are, with what the command line says in their place.
 
     Args:
