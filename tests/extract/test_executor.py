@@ -20,6 +20,7 @@ from d2l_brightspace.client.errors import (
 from d2l_brightspace.extract import executor
 from d2l_brightspace.extract.executor import Demand
 from d2l_brightspace.extract.parents import FoundCourses
+from d2l_brightspace.extract.progress import RunProgress, count_progress
 
 from .brightspace import AGAIN, Brightspace, Courses, Result, read, start
 
@@ -493,3 +494,21 @@ def test_all_threads_together_are_waited_for_no_longer_than_one(
         go_on.set()
     assert len(waits) == 2
     assert 0 <= waits[1] < waits[0] <= 0.05
+
+
+@each_way
+def test_courses_and_rows_are_counted_while_they_are_read(in_flight: int) -> None:
+    lists = {
+        "le/1/classlist/paged/": [[{"Identifier": 1}, {"Identifier": 2}]],
+        "le/2/classlist/paged/": [NotFound("gone")],
+        "le/3/classlist/paged/": [[{"Identifier": 3}]],
+    }
+    with count_progress(RunProgress()) as progress:
+        run, node = start(Brightspace(lists, in_flight), Courses([1, 2], [3]), "classlist")
+        units = [unit for some in run.units(node) for unit in some]
+        snapshot = progress.snapshot()
+        run.leave(node)
+    assert len(units) == 3
+    assert (snapshot.courses, snapshot.courses_done, snapshot.courses_complete) == (3, 3, True)
+    assert (snapshot.rows, snapshot.tables_read) == (3, 0)
+    assert progress.table("classlist").seconds is not None
