@@ -28,7 +28,6 @@ from .client.routes import VERSION
 from .dlt_compat import settings as dlt_settings
 from .endpoints import ENDPOINTS
 from .endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint, ancestors
-from .extract.batching import DELETED
 from .extract.parents import COURSE_OFFERING, is_course_offering
 from .extract.resources import table_hints
 from .settings import (
@@ -298,9 +297,9 @@ def _check(endpoint: Endpoint) -> None:
 def _hints(endpoint: Endpoint) -> dict[str, Any]:
     hints = table_hints(endpoint)
     # that a list became empty, and that its rows are distinct, is known to our own source alone
-    hints["columns"].pop(DELETED, None)
     if isinstance(hints["write_disposition"], dict):
         hints["write_disposition"].pop("deduplicated", None)
+        hints["write_disposition"].pop("source_filter", None)
     return hints
 
 

@@ -116,7 +116,8 @@ def declared_field(given: Given) -> tuple[str, str, str] | None:
 def _section_of(name: str) -> str | None:
     if name in SECTIONS:
         return name
-    return next((section for section, one in SECTIONS.items() if name in one.names), None)
+    # a copy: a source of another thread may declare its section meanwhile
+    return next((section for section, one in [*SECTIONS.items()] if name in one.names), None)
 
 
 def _problems(given: Iterable[Given]) -> Iterator[str]:
@@ -137,7 +138,7 @@ def _problem_of_section(given: Given) -> str | None:
     first = given.path[1]
     if _section_of(first) is not None:
         return None
-    near = next((section for section in SECTIONS if _is_misspelled(first, section)), None)
+    near = next((section for section in [*SECTIONS] if _is_misspelled(first, section)), None)
     return f"did you mean the section {_spelled(given, near)}?" if near else None
 
 

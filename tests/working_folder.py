@@ -15,11 +15,11 @@ from dlt.common.configuration.specs.pluggable_run_context import PluggableRunCon
 def working_in(folder: Path) -> Iterator[None]:
     """Be in a folder as if the process had begun there, with its `.dlt`, for a while."""
     before, context = Path.cwd(), Container()[PluggableRunContext]
-    of_before = context.context
+    of_before = context.context, context.providers
     os.chdir(folder)
     context.reload(str(folder))
     try:
         yield
     finally:
         os.chdir(before)
-        context.reload(of_before)
+        context.context, context.providers = of_before

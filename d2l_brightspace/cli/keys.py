@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .errors import reports_errors
-from .whole_sentences import WholeSentences
 from .parameter_types import FILE
+from .whole_sentences import WholeSentences
 
 if TYPE_CHECKING:
     from d2l_brightspace.client.auth.key_pairs import KeyPair, KeySet

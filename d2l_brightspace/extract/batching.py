@@ -18,8 +18,10 @@ from .skipped import Skip
 from .typed_rows import TypedRows
 from .units import Unit
 
-DELETED = "_deleted"
-"""Marks the row that stands for an emptied list; dlt's `hard_delete`, never true in a table."""
+EMPTIED = "emptied"
+"""Load id of a row that stands for an emptied list; no load has it, and no row of a table."""
+WITHOUT_EMPTIED = f"_dlt_load_id <> '{EMPTIED}'"
+"""SQL: which of the staged rows are inserted."""
 
 
 class Batcher:
@@ -92,8 +94,7 @@ class Batcher:
         ]
         if not units:
             return None
-        table = pa.table(arrays, schema=schema)
-        return table.append_column(DELETED, pa.array([True] * len(units)))
+        return pa.table(arrays, schema=schema)
 
     def _rows(self, units: Sequence[Unit]) -> Rows:
         parts = [part for unit in units for part in unit.parts]

@@ -14,6 +14,7 @@ from d2l_brightspace.dlt_compat import pipes
 from d2l_brightspace.endpoints.model import Endpoint
 
 from .arrow import ARROW_TYPES
+from .batching import WITHOUT_EMPTIED
 from .executor import Demand
 
 
@@ -85,7 +86,9 @@ def handles_of(endpoint: Endpoint) -> Handles:
             endpoint.replaces is not None
             and disposition == "merge"
             and strategy == "delete-insert"
-            # nobody deletes by the rows that stand for empty lists, or they have no table
+            # else the rows that stand for empty lists would be rows of the table
+            and schema.get("x-merge-source-filter") == WITHOUT_EMPTIED
+            # nobody deletes by them, or they have no table
             and makes_table
         ),
         merges_by_key=(

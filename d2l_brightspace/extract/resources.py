@@ -21,7 +21,7 @@ from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, Endpoint
 from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Tabulator, add_constant, to_rows
-from .batching import DELETED, Batcher
+from .batching import EMPTIED, WITHOUT_EMPTIED, Batcher
 from .executor import Node, Run
 from .field_tree import UNDECLARED
 from .findings import TableFailure, report_failure, report_notes
@@ -249,7 +249,8 @@ class _Output:
             if emptied is not None:
                 self._is_empty = False
                 ids = self._handles.as_rows
-                yield pipes.past_steps(with_lineage(emptied, self._handles.table, ids=ids))
+                marked_rows = with_lineage(emptied, self._handles.table, ids=ids, load_id=EMPTIED)
+                yield pipes.past_steps(marked_rows)
 
     def _failure(self) -> BrightspaceError | None:
         node = self._node
@@ -301,27 +302,31 @@ def table_hints(endpoint: Endpoint) -> dict[str, Any]:
             # dlt's own condition on key and merge key joins every row of an org unit with every
             # other: 160 s for 20 lists of 10 000 in DuckDB, where this takes 0.02 s
             "destination_scope": _SAME_UNIT.format(column=endpoint.replaces),
+            # the scope sees those that stand for emptied lists as well
+            "source_filter": WITHOUT_EMPTIED,
         }
-        hints["columns"][DELETED] = _DELETED_COLUMN
     return hints
 
 
-def with_lineage(table: pa.Table, table_name: str, *, ids: bool = False) -> pa.Table:
+def with_lineage(
+    table: pa.Table, table_name: str, *, ids: bool = False, load_id: str | None = None
+) -> pa.Table:
     """A table with dlt's own columns, which dlt adds to rows and not to Arrow tables.
 
     Args:
         table: Goes to dlt as it is.
         table_name: Of the table in the destination.
         ids: Whether dict rows go to it in this run, for which dlt makes a column of ids.
+        load_id: Goes into dlt's column for it; None for that of this load.
     """
-    load_id = pipes.current_load_id()
-    if load_id is None:
+    current = pipes.current_load_id()
+    if current is None:
         return table
     known = pipes.known_table(table_name)
     if ids or (known is not None and DLT_ID in known["columns"]):
         # this run or an earlier one has dict rows, for which dlt makes this column
         table = _with_ids(table)
-    return add_constant(table, "_dlt_load_id", load_id, pa.string())
+    return add_constant(table, "_dlt_load_id", load_id or current, pa.string())
 
 
 def _settled(table: pa.Table, table_name: str) -> pa.Table:
@@ -357,9 +362,3 @@ def _column_of_courses(endpoint: Endpoint) -> str | None:
 
 
 _SAME_UNIT = "{column} IN (SELECT {column} FROM {{staging_table}})"
-_DELETED_COLUMN = {
-    "data_type": "bool",
-    "nullable": True,
-    "hard_delete": True,
-    "description": "Never true: marks, on the way, the list of an org unit that became empty.",
-}

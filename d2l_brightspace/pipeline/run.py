@@ -26,6 +26,7 @@ from .full_refresh import full_refresh as exchange_tables
 from .leftovers import delete_ended_packages, no_interrupted_extraction
 from .load_runs import record_failure, record_run
 from .lock import lock_working_folder
+from .migration import drop_obsolete_columns, forget_obsolete_columns
 from .pending import finish_pending
 from .progress.display import ProgressDisplay, RunPlan
 from .progress.watch import Watch, watch
@@ -145,6 +146,7 @@ def _read_and_load(
     notes = finish_pending(pipeline)
     make_private(pipeline)  # dlt makes it anew where the dataset is gone
     known = data_tables(pipeline)
+    with_obsolete = forget_obsolete_columns(pipeline, source)
     watched.enter("reading")
     with refresh:
         findings = _extract(pipeline, source, watched)
@@ -158,6 +160,7 @@ def _read_and_load(
         stack.enter_context(kept_open(pipeline))
     before = _rows_of(pipeline, known)
     info = pipeline.load()
+    drop_obsolete_columns(pipeline, with_obsolete)
     delete_ended_packages(pipeline, info.loads_ids)
     return Loaded(info.loads_ids, [*notes, *findings.notes], findings.failures, before)
 

@@ -114,6 +114,7 @@ def test_the_first_hour_in_a_clone(tmp_path: Path) -> None:
     with Sandbox(settings, port=0) as sandbox:
         user = User(folder, Path(sys.executable).parent)
         walk_through(user, sandbox)
-        assert re.search(r"data sets +│ OK", user.screen)
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", user.screen)
+        assert re.search(r"data sets +│ OK", shown)
         user.types("python pipelines/d2l_brightspace_pipeline.py --tables versions")
     assert str(folder / ".dlt" / "data" / "dev" / "warehouse.duckdb") in user.screen

@@ -43,15 +43,11 @@ def test_import_course_looks_at_the_file_before_it_asks(
 
 @pytest.mark.parametrize("arguments", ["data-sets list", "data-sets drift"])
 def test_a_folder_of_dlt_that_cannot_be_made(
-    connected: Path,
-    command: Command,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: str,
+    connected: Path, command: Command, arguments: str
 ) -> None:
     (connected / "file").touch()
     folder = connected / "file" / "dlt"
-    monkeypatch.setenv("DLT_DATA_DIR", str(folder))
-    result = command(*arguments.split())
+    result = command(*arguments.split(), env={"DLT_DATA_DIR": str(folder)})
     assert result.exit_code == 2
     assert f"ConfigurationError: The working folder {folder} cannot be written" in result.output
     assert "DLT_DATA_DIR" in result.output

@@ -217,7 +217,7 @@ def test_what_is_missing_is_asked_for_and_written(
 ) -> None:
     known = sandbox.credentials["refresh_token"]
     result = log_in("--client-id", known["client_id"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Missing settings: host, client_secret" in result.output
 
     monkeypatch.setattr("d2l_brightspace.cli.credential_settings.is_terminal", lambda: True)
@@ -250,7 +250,7 @@ def test_another_scheme_in_the_settings_is_refused_before_the_browser_opens(
     settings(sandbox.url, **oauth(sandbox), token="held-already")
     someone = person("allow")
     result = log_in("--port", port)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "`token`, which belongs to another way to log in" in result.output
     assert someone.pages == []
 
@@ -313,14 +313,14 @@ def test_addresses_that_cannot_be_right(
 ) -> None:
     settings(sandbox.url, **oauth(sandbox))
     result = log_in(option, value, "--no-browser")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert words in " ".join(result.output.split())
 
 
 def test_a_port_in_use(sandbox: Sandbox, project: Path, settings: Set) -> None:
     settings(sandbox.url, **oauth(sandbox))
     result = log_in("--port", urlsplit(sandbox.url).port)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cannot be opened" in result.output
     assert "--port 8718" in result.output
 

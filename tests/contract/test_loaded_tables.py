@@ -127,7 +127,7 @@ def test_the_columns_are_the_declared_ones_in_their_types(
     normalize = loaded.pipeline.default_schema.naming.normalize_path
     assert loaded.columns(endpoint.name) == {
         normalize(name): DUCKDB[str(hint["data_type"])] for name, hint in endpoint.columns.items()
-    } | ({"_deleted": "BOOLEAN"} if "_deleted" in loaded.columns(endpoint.name) else {})
+    }
 
 
 @each
@@ -165,7 +165,7 @@ def test_descriptions_marks_and_references_reach_the_schema(
 def test_column_names_are_those_of_the_contract(
     loaded: Loaded, table: str, names: set[str]
 ) -> None:
-    assert set(loaded.columns(table)) - {"_deleted"} == names
+    assert set(loaded.columns(table)) == names
 
 
 def test_there_are_no_child_tables_and_no_columns_for_misfits(loaded: Loaded) -> None:

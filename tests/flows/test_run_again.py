@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,60 @@ def test_an_emptied_list_is_empty_and_leaves_no_trace(
 
     assert count(pipeline, "classlist", f"org_unit_id = {course}") == 0
     assert count(pipeline, "enrollments", f"org_unit_id = {course}") == 0
-    assert count(pipeline, "classlist", "identifier = 0 OR _deleted") == 0
+    assert count(pipeline, "classlist", "identifier = 0") == 0
     written = {table.table: table.from_this_run for table in report.tables}
     assert written["classlist"] == counts_of_truth(sandbox)["classlist"]
+
+
+def test_an_emptied_list_is_empty_after_a_plain_run_too(
+    sandbox: Any, source_of: Any, pipeline: dlt.Pipeline
+) -> None:
+    pipeline.run(source_of(sandbox).with_resources("classlist"))
+    course = sandbox.world.course_ids[0]
+    sandbox.world.empty_course(course, keep_caller=False)
+    pipeline.run(source_of(sandbox).with_resources("classlist"))
+    assert count(pipeline, "classlist", f"org_unit_id = {course}") == 0
+    assert count(pipeline, "classlist", "identifier = 0 OR _dlt_load_id = 'emptied'") == 0
+    assert count(pipeline, "classlist") == counts_of_truth(sandbox)["classlist"]
+
+
+def test_a_column_that_has_no_use_any_more_leaves_the_tables(
+    sandbox: Any, source_of: Any, make_pipeline: Any
+) -> None:
+    def as_before(source: Any) -> Any:
+        for name in ("classlist", "enrollments"):
+            hint = {"_deleted": {"data_type": "bool", "nullable": True, "hard_delete": True}}
+            source.resources[name].apply_hints(columns=hint)
+        return source
+
+    def tables_with_it(pipeline: dlt.Pipeline) -> list[Any]:
+        return query(
+            pipeline,
+            "SELECT table_name FROM information_schema.columns WHERE column_name = '_deleted' "
+            "AND table_schema = 'd2l_brightspace_data' ORDER BY 1",
+        )
+
+    def lists(pipeline: dlt.Pipeline) -> list[int]:
+        return [count(pipeline, name) for name in ("classlist", "enrollments")]
+
+    def expected(sandbox: Any) -> list[int]:
+        return [counts_of_truth(sandbox)[name] for name in ("classlist", "enrollments")]
+
+    run(make_pipeline(), as_before(source_of(sandbox)))
+    assert tables_with_it(make_pipeline()) == [("classlist",), ("enrollments",)]
+    sandbox.world.empty_course(sandbox.world.course_ids[0], keep_caller=False)
+
+    run(make_pipeline(), source_of(sandbox))
+
+    pipeline = make_pipeline()
+    assert tables_with_it(pipeline) == []
+    assert "_deleted" not in pipeline.default_schema.tables["classlist"]["columns"]
+    assert lists(pipeline) == expected(sandbox)
+    # one that knows no more than what is in the database
+    shutil.rmtree(pipeline.pipelines_dir)
+    run(make_pipeline(), source_of(sandbox))
+    assert lists(make_pipeline()) == expected(sandbox)
+    assert tables_with_it(make_pipeline()) == []
 
 
 def test_a_course_that_is_skipped_keeps_its_rows(
