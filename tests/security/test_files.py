@@ -319,5 +319,5 @@ def test_commands_with_a_data_folder_that_cannot_be_made(tmp_path: Path, workspa
         check=False,
     )
     assert done.returncode == 2
-    assert re.search(rf"^ConfigurationError: .*{in_the_way}.*cannot be written", done.stderr)
+    assert re.search(rf"(?m)^ConfigurationError: .*{in_the_way}.*cannot be written", done.stderr)
     assert "Traceback" not in done.stderr

@@ -28,8 +28,8 @@ EVIL = (
     "\x85\u2028\r\nFORGED line [bold green]COMPLETED[/] [/nonsense] \x7f"
 )
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[\d*A|\x1b\[2K|[\r\n]")
-"""What rich, click and tqdm write themselves: colours, cursors of progress bars, ends of lines."""
-SURFACES = [*COMMANDS, "the run report", "a traceback"]
+"""What rich and click write themselves: colours, cursors of displays, ends of lines."""
+SURFACES = [*COMMANDS, "a traceback"]
 SILENT = ("data-sets load", "the run report", "a traceback")
 """Where only codes of a refusal are passed on: nothing of its words arrives."""
 

@@ -82,10 +82,12 @@ class Terminal:
 
     def _lines(self, snapshot: Snapshot, rate: words.Rate) -> Iterator[Any]:
         into = f" into {self._destination}" if snapshot.phase == "loading" else ""
+        tables = f"{snapshot.tables_read:,} of {words.number_of(snapshot.tables, 'table')} read"
         yield Text.assemble(
             (f"{snapshot.phase}{into}", "bold"),
             f"  {words.duration(snapshot.seconds)}  ",
-            f"{snapshot.tables_read:,} of {words.number_of(snapshot.tables, 'table')} read",
+            # of the data sets that were chosen, a tenant need not offer all
+            tables if snapshot.data_sets is None else "",
         )
         place = words.place(snapshot)
         if place is not None and snapshot.phase == "reading":

@@ -111,7 +111,7 @@ def amounts(snapshot: Snapshot, rate: Rate) -> Iterator[str]:
     yield from costs(snapshot.activity)
     if snapshot.skipped:
         yield f"{snapshot.skipped:,} skipped"
-    if snapshot.tables_failed:
+    if snapshot.tables_failed and snapshot.data_sets is None:
         yield number_of(snapshot.tables_failed, "table failed", "tables failed")
 
 
