@@ -47,6 +47,11 @@ def by_scheme(sandbox: Sandbox, scheme: str, **changed: str) -> Settings:
     return {"host": sandbox.url, **{f"credentials__{name}": one for name, one in known.items()}}
 
 
+def without(scope: str) -> str:
+    """All scopes but one."""
+    return EVERY_SCOPE.replace(scope, "")
+
+
 @dataclass(frozen=True)
 class Case:
     """Something that is wrong, and what a command says to it."""
@@ -107,6 +112,7 @@ def _indent(line: str) -> int:
 
 SMALL: Mapping[str, Any] = {"users": 5, "log_messages": 5}
 _LOAD = ("load", "--tables", "users,classlist")
+_USERS = ("load", "--tables", "users")
 CASES = [
     Case(
         "no settings at all",
@@ -145,7 +151,7 @@ CASES = [
     ),
     Case(
         "a token that has expired",
-        ("load", "--tables", "users"),
+        _USERS,
         lambda s: bearer(s, credentials__token="a-token-of-yesterday"),
         1,
         ("AuthenticationError: ",),
@@ -153,11 +159,32 @@ CASES = [
     Case(
         "a scope that the app lacks",
         _LOAD,
-        lambda s: by_scheme(
-            s, "service_user", scope=EVERY_SCOPE.replace("users:userdata:read", "")
-        ),
+        lambda s: by_scheme(s, "service_user", scope=without("users:userdata:read")),
         1,
         ("users: PermissionDenied", "users:userdata:read"),
+    ),
+    Case(
+        "the same, before the load",
+        ("check", "--tables", "users"),
+        lambda s: by_scheme(s, "service_user", scope=without("users:userdata:read")),
+        1,
+        ("scope missing", "users:userdata:read", "In the way of a load: users."),
+    ),
+    Case(
+        "this machine's clock is off by an hour",
+        ("check", "--tables", "users"),
+        bearer,
+        0,
+        ("clock",),
+        tenant={"clock_offset": 3600},
+    ),
+    Case(
+        "the same, with a service user, whose log-in is signed with the time",
+        _USERS,
+        lambda s: by_scheme(s, "service_user"),
+        1,
+        ("AuthenticationError: ", "clock"),
+        tenant={"clock_offset": 3600},
     ),
     Case(
         "no course is visible",
