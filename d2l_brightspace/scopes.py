@@ -105,6 +105,6 @@ def _holds(granted: str, needed: str) -> bool:
     if len(have) != len(want):
         return False
     return all(
-        part in ("*", wanted) or wanted in part.split(",")
+        part == "*" or set(wanted.split(",")) <= set(part.split(","))
         for part, wanted in zip(have, want, strict=True)
     )

@@ -89,6 +89,11 @@ def test_which_scopes_hold_another(granted: str, covered: bool) -> None:
     assert is_covered("users:userdata:read", [granted]) is covered
 
 
+def test_a_comma_list_is_held_as_a_whole() -> None:
+    assert is_covered("users:userdata:create,read", ["users:userdata:read,update,create"])
+    assert not is_covered("users:userdata:create,read", ["users:userdata:read"])
+
+
 def test_the_command_waits_for_no_dlt() -> None:
     code = (
         "import sys; sys.argv[1:] = ['scopes']\n"

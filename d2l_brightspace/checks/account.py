@@ -6,9 +6,6 @@ nothing is decided by it but a message. Neither token nor claims are ever shown.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +18,7 @@ from d2l_brightspace.client.auth.credentials import (
     RefreshTokenAuth,
     ServiceUserAuth,
 )
+from d2l_brightspace.client.auth.tokens import claims_of
 from d2l_brightspace.client.errors import (
     AuthenticationError,
     BrightspaceError,
@@ -96,19 +94,6 @@ def _about_signatures(skew: float | None) -> Iterator[Finding]:
         which = "behind" if skew > 0 else "ahead of"
         text = f"this machine's clock is {abs(skew):,.0f} s {which} Brightspace's: set it right"
         yield Finding(SECTION, "signatures", "warning", f"{text}; they are corrected by that")
-
-
-def claims_of(token: str) -> dict[str, Any] | None:
-    """What a JSON Web Token says (RFC 7519), unproven; None where it is none."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        padded = parts[1] + "=" * (-len(parts[1]) % 4)
-        claims = json.loads(base64.urlsafe_b64decode(padded))
-    except (binascii.Error, ValueError, RecursionError):
-        return None
-    return claims if isinstance(claims, dict) else None
 
 
 def _about_token(check: AccountCheck, authorization: str, now: float) -> Iterator[Finding]:

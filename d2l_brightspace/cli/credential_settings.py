@@ -16,7 +16,6 @@ from d2l_brightspace.client.auth.authorization_code import AUTHORIZATION_URL
 from d2l_brightspace.client.auth.token_endpoint import TOKEN_URL
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.settings import SECTION, base_url
-from d2l_brightspace.tables import chosen_tables
 
 from .settings_file import Change, lines, settings_folder, write_settings
 
@@ -30,8 +29,6 @@ _QUESTIONS = {
     "app_id": "Application id",
     "app_key": "Application key (not shown)",
 }
-# of the course list, and of who it is that logged in
-_ALWAYS_NEEDED = ("core:*:*", "enrollment:own_enrollment:read", "users:own_profile:read")
 
 
 @configspec
@@ -143,14 +140,3 @@ class CredentialSettings:
 def is_terminal() -> bool:
     """Whether somebody is there to be asked."""
     return sys.stdin.isatty()
-
-
-def needed_scopes(tables: Sequence[str] | None) -> str:
-    """The scopes that a load of some tables needs, separated by blanks.
-
-    Raises:
-        ConfigurationError: If a table is unknown.
-    """
-    of_tables = (one.scope for one in chosen_tables(tables) if one.scope)
-    words = {word for scope in (*_ALWAYS_NEEDED, *of_tables) for word in scope.split()}
-    return " ".join(sorted(words))

@@ -123,9 +123,8 @@ def log_in(settings: CredentialSettings, browser: BrowserOptions) -> None:
     from d2l_brightspace.client.errors import BrightspaceError
     from d2l_brightspace.client.http.transport import Transport
     from d2l_brightspace.client.limits import Limits
+    from d2l_brightspace.scopes import needed_scopes
     from d2l_brightspace.settings import resolve
-
-    from .credential_settings import needed_scopes
 
     settings.must_not_hold("token", "private_key", "app_key")
     settings.complete("host", "client_id", "client_secret")
@@ -134,7 +133,7 @@ def log_in(settings: CredentialSettings, browser: BrowserOptions) -> None:
         auth.auth_url,
         auth.client_id,
         browser.registered,
-        auth.scope or needed_scopes(settings.tables),
+        auth.scope or " ".join(needed_scopes(settings.tables)),
     )
     with closing(Transport(resolve(Limits()))) as transport:
         grant = auth.grant(transport)
@@ -200,14 +199,16 @@ def _say_who(host: str, user: object) -> None:
 
 
 def _say_scopes(request: AuthorizationRequest, answer: TokenAnswer) -> None:
-    from d2l_brightspace.client.auth.authorization_code import granted_scopes, not_granted
+    from d2l_brightspace.client.auth.authorization_code import granted_scopes
+    from d2l_brightspace.scopes import is_covered
 
     granted = granted_scopes(answer)
     if granted is None:
         click.echo(f"Asked for, while Brightspace does not say what it granted: {request.scope}")
         return
-    _list("Granted", sorted(granted.split()))
-    if missing := not_granted(request.scope, granted):
+    held = granted.split()
+    _list("Granted", sorted(held))
+    if missing := [one for one in request.scope.split() if not is_covered(one, held)]:
         _list("Asked for and NOT granted", missing)
         click.echo("Add these to the app in Manage Extensibility, and log in again.")
 

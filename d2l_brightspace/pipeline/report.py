@@ -159,8 +159,15 @@ class RunReport:
 
     def _about_skipped(self) -> list[str]:
         if not self.skipped:
-            return ["", "Nothing was skipped."]
-        whole = [row for row in self.skipped if row.get("rows_missing") is None]
+            return [] if self.failures else ["", "Nothing was skipped."]
+        failed = {failure.resource for failure in self.failures}
+        whole = [
+            row
+            for row in self.skipped
+            # a table that failed as a whole is named below, with what to do
+            if row.get("rows_missing") is None
+            and not (row["resource"] in failed and not row["org_unit_id"])
+        ]
         in_part = [row for row in self.skipped if row.get("rows_missing") is not None]
         return [
             *_skips(

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from d2l_brightspace import BearerAuth, IdKeyAuth
-from d2l_brightspace.checks.account import AccountCheck, claims_of, lasts_for
+from d2l_brightspace.checks.account import AccountCheck, lasts_for
 from d2l_brightspace.cli.main import main
+from d2l_brightspace.client.auth.tokens import claims_of
 from d2l_brightspace.endpoints import ENDPOINTS
 from d2l_brightspace.sandbox import Sandbox, SandboxSettings
 from d2l_brightspace.sandbox.scopes import EVERY_SCOPE

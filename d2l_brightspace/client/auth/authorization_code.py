@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from d2l_brightspace.client.errors import AuthenticationError
 
 from .token_endpoint import TokenAnswer, TokenEndpoint, error_context
-from .tokens import json_object
+from .tokens import claims_of
 
 AUTHORIZATION_URL = "https://auth.brightspace.com/oauth2/auth"
 """D2L's authorization endpoint, the same for every Brightspace site."""
@@ -150,39 +150,12 @@ def granted_scopes(answer: TokenAnswer) -> str | None:
 
     They are in the answer (RFC 6749, 5.1) or in the token, where that is a JWT as D2L's are.
     """
-    for found in (answer.fields.get("scope"), _claims(answer.fields.get("access_token"))):
+    claims = claims_of(answer.fields.get("access_token")) or {}
+    for found in (answer.fields.get("scope"), claims.get("scope")):
         words = " ".join(found) if isinstance(found, list) and _all_text(found) else found
         if isinstance(words, str) and words.strip():
             return " ".join(words.split())
     return None
-
-
-def not_granted(asked: str, granted: str) -> list[str]:
-    """The scopes that were asked for and are not within the granted ones.
-
-    A scope is `<group>:<resource>:<action>`, each part a word, a comma list, or `*`.
-    """
-    held = [one.split(":") for one in granted.split()]
-    return [one for one in asked.split() if not any(_within(one.split(":"), has) for has in held)]
-
-
-def _within(asked: list[str], held: list[str]) -> bool:
-    return len(asked) == len(held) and all(
-        have == "*" or set(want.split(",")) <= set(have.split(","))
-        for want, have in zip(asked, held, strict=True)
-    )
-
-
-def _claims(token: object) -> object:
-    """What a JWT says of its scopes; it is only shown, so its signature does not matter."""
-    parts = token.split(".") if isinstance(token, str) else []
-    if len(parts) != 3:
-        return None
-    try:
-        text = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-    except ValueError:
-        return None
-    return (json_object(text) or {}).get("scope")
 
 
 def _all_text(values: list[object]) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from d2l_brightspace.client.auth.authorization_code import (
     AuthorizationRequest,
     granted_scopes,
-    not_granted,
     redirect_parameters,
 )
 from d2l_brightspace.client.auth.loopback_redirect import LoopbackRedirect
@@ -129,12 +128,6 @@ def jwt(claims: object) -> str:
 )
 def test_where_the_granted_scopes_are(fields: dict[str, Any], scopes: str | None) -> None:
     assert granted_scopes(TokenAnswer(fields, 0.0)) == scopes
-
-
-def test_which_scopes_are_within_others() -> None:
-    granted = "core:*:* users:userdata:create,read"
-    asked = "core:*:* core:a:b users:userdata:read users:userdata:update users:userdata grades:x:y"
-    assert not_granted(asked, granted) == ["users:userdata:update", "users:userdata", "grades:x:y"]
 
 
 def test_nobody_comes_back() -> None:
