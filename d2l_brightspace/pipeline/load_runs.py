@@ -9,7 +9,7 @@ import json
 import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -67,7 +67,14 @@ def record_run(
     }
     if report.load_ids:
         values["run_id"] = report.load_ids[0]
-    _write(pipeline, client, {**_of_every_run(pipeline, source, progress), **values})
+    try:
+        _write(pipeline, client, {**_of_every_run(pipeline, source, progress), **values})
+    except messages.DltException as error:
+        logger.warning(
+            "The run is not recorded in %s (%s); all else is loaded",
+            LOAD_RUNS_TABLE,
+            type(error).__name__,
+        )
 
 
 def record_failure(
@@ -106,9 +113,16 @@ def _of_every_run(pipeline: dlt.Pipeline, source: str, progress: RunProgress) ->
         "seconds": round(seconds, 3),
         "requests": activity.requests,
         "credits": None if spent is None else round(spent),
-        "package_version": version("d2l-brightspace"),
+        "package_version": _package_version(),
         "dlt_version": dlt.__version__,
     }
+
+
+def _package_version() -> str | None:
+    try:
+        return version("d2l-brightspace")
+    except PackageNotFoundError:  # run from its sources
+        return None
 
 
 def _is_there(pipeline: dlt.Pipeline) -> bool:
@@ -126,14 +140,7 @@ def _write(pipeline: dlt.Pipeline, client: Any, values: dict[str, Any]) -> None:
     names = ", ".join(destinations.quoted(client, name) for name in row)
     marks = ", ".join(["%s"] * len(row))
     table = destinations.qualified(client, LOAD_RUNS_TABLE)
-    try:
-        client.execute_sql(
-            f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608  # our own names
-            *row.values(),
-        )
-    except messages.DltException as error:
-        logger.warning(
-            "The run is not recorded in %s (%s); all else is loaded",
-            LOAD_RUNS_TABLE,
-            type(error).__name__,
-        )
+    client.execute_sql(
+        f"INSERT INTO {table} ({names}) VALUES ({marks})",  # noqa: S608  # our own names
+        *row.values(),
+    )

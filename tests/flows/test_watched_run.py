@@ -238,3 +238,14 @@ def test_plain_dlt_makes_no_table_of_runs(school: School, source_of: Callable[..
     # the first run that records itself finds the other tables there
     school.run(tables=["users"])
     assert len(school.runs()) == 1
+
+
+def test_a_table_of_runs_that_somebody_dropped_costs_no_run(
+    school: School, caplog: pytest.LogCaptureFixture
+) -> None:
+    school.run(tables=["users"])
+    with school.pipeline.sql_client() as client:
+        client.execute_sql("DROP TABLE load_runs")
+    report = school.run(tables=["users"])
+    assert report.outcome == "complete"
+    assert "The run is not recorded in load_runs (DatabaseUndefinedRelation)" in caplog.text
