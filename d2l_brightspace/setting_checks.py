@@ -17,7 +17,14 @@ from .client.errors import ConfigurationError
 from .dlt_compat import given_settings as dlt_given
 from .dlt_compat.source_functions import call_within, settings_of
 from .printable import printable
-from .setting_names import SECTIONS, blocks_in, check_names, declare, declared_field
+from .setting_names import (
+    SECTIONS,
+    blocks_in,
+    check_names,
+    declare,
+    declared_field,
+    import_part,
+)
 
 _Source = TypeVar("_Source")
 
@@ -130,6 +137,7 @@ def unreadable_file(error: dlt_given.TomlProviderReadException) -> str:
 def _wrong_type(error: dlt_given.ConfigValueCannotBeCoercedException) -> str:
     name, hint, default = error.field_name, error.hint, None
     where = ""
+    import_part()  # what reads only some of the source's settings knows less about them
     for given in dlt_given.given_settings():
         found = declared_field(given)
         if found is None or found[2] != name:

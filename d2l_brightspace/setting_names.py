@@ -88,8 +88,7 @@ def check_names() -> None:
     for part in _PARTS:
         if not problems:
             return
-        # by its name, because it stands above this module; most programs need not all parts
-        getattr(import_module(__package__), part)
+        import_part(part)
         problems = list(_problems(given))
     if problems:
         lines = "\n".join(f"  {one}" for one in dict.fromkeys(problems))
@@ -97,6 +96,16 @@ def check_names() -> None:
             "These settings are read by nobody, so what they ask for would not be done; nothing "
             f"was requested. Correct them or take them out:\n{lines}"
         )
+
+
+def import_part(name: str = "d2l_brightspace_source") -> None:
+    """Import a part of the package that declares settings; most programs need not all parts.
+
+    Args:
+        name: Something public that is in it.
+    """
+    # by its name, because it stands above this module
+    getattr(import_module(__package__), name)
 
 
 def declared_field(given: Given) -> tuple[str, str, str] | None:

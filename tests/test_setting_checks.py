@@ -267,6 +267,19 @@ def test_values_of_the_wrong_type(
         assert f"in {SOURCE}{variable} must be" in message
 
 
+def test_a_value_of_the_wrong_type_where_only_a_session_is_made() -> None:
+    ask = (
+        "from d2l_brightspace.settings import configured_selection\n"
+        "import sys; assert 'd2l_brightspace.source' not in sys.modules\n"
+        "configured_selection()"
+    )
+    environment = {**os.environ, f"{SOURCE}ORG_UNIT_IDS": "all"}
+    done = subprocess.run(
+        [sys.executable, "-c", ask], env=environment, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert "must be a list of whole numbers" in done.stderr.splitlines()[-1]
+
+
 def test_a_value_of_the_wrong_type_in_a_file(write: Write) -> None:
     write(
         "config.toml",
