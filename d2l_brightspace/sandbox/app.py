@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 from python_multipart.exceptions import FormParserError
 from starlette.applications import Starlette
@@ -161,7 +162,7 @@ async def _form(request: Request) -> bytes:
 
 
 class Observed:
-    """Adds the latency and writes the journal; the sandbox's own controls get neither."""
+    """Adds latency and date and writes the journal; the sandbox's own controls get neither."""
 
     def __init__(self, app: ASGIApp, state: State) -> None:
         """Wrap an application."""
@@ -179,6 +180,8 @@ class Observed:
                 # Written before the client can see the answer, so that a test finds it.
                 arrival = journal.write(request, message["status"])
                 logger.info("%(method)s %(path)a %(query)s -> %(status)s (%(scheme)s)", arrival)
+                date = formatdate(self._state.clock(), usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", date.encode())]
             await send(message)
 
         with journal.in_flight():

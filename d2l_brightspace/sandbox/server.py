@@ -58,7 +58,12 @@ class Sandbox:
         self._state.url = self.url
         self._state.storage_url = f"http://{_HOST}:{storage.getsockname()[1]}"
         config = uvicorn.Config(
-            build_app(self._state), log_config=None, access_log=False, lifespan="off", ws="none"
+            build_app(self._state),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            date_header=False,  # that would be the real time, where this server's may differ
         )
         config.timeout_graceful_shutdown = 1
         self._server = _Server(config)

@@ -175,7 +175,7 @@ CASES = [
         ("check", "--tables", "users"),
         bearer,
         0,
-        ("clock",),
+        ("behind",),
         tenant={"clock_offset": 3600},
     ),
     Case(
