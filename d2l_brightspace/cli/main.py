@@ -20,10 +20,11 @@ from .whole_sentences import WholeSentences
 
 _EXAMPLES = """\b
 Examples:
-  d2l-brightspace demo                 load a local sandbox into DuckDB, to see what it is like
-  d2l-brightspace check                what may the credentials of .dlt/secrets.toml read?
+  d2l-brightspace demo                 load a made-up Brightspace, to see what it is like
+  d2l-brightspace init                 set up a load of your own, step by step
+  d2l-brightspace check                what stands in its way?
   d2l-brightspace load                 load all that is in the group `core` into the warehouse
-  d2l-brightspace sandbox --port 8080  a local Brightspace to try against
+  d2l-brightspace status --max-age 26  is anything older than 26 hours? (for a scheduler)
 """
 
 

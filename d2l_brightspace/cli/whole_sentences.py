@@ -1,4 +1,4 @@
-"""Help of a group of commands that says of each what it does, in a whole sentence."""
+"""Help of a group of commands: in the order of use, each with a whole sentence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ _ANY_LENGTH = 1000
 
 class WholeSentences(click.Group):
     """A group whose list of commands breaks a long line; click cuts it, with dots at its end."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order in which the commands were added; click sorts them."""
+        return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands and the first sentence of what each says of itself."""

@@ -29,6 +29,13 @@ def test_each_command_is_listed_with_a_whole_sentence(command: Command) -> None:
             assert f"{name} {sentence.rstrip('.')}" in listed
 
 
+def test_commands_are_listed_in_the_order_of_use(command: Command) -> None:
+    listed = command("--help").output.partition("Commands:")[2]
+    first_hour = ("  init ", "  login ", "  check ", "  load ", "  status ")
+    places = [listed.index(name) for name in first_hour]
+    assert places == sorted(places)
+
+
 def test_import_course_looks_at_the_file_before_it_asks(
     connected: Path, sandbox: Sandbox, command: Command
 ) -> None:

@@ -194,6 +194,9 @@ def test_demo_loads_twice_and_compares(tmp_path: Path) -> None:
         assert "Every table holds what the sandbox holds" in done.stdout
         assert "3 requests were skipped" in done.stdout
     assert (tmp_path / "brightspace_demo.duckdb").exists()
+    look = done.stdout.splitlines()[-1].strip()
+    shown = subprocess.run(["sh", "-c", look], cwd=tmp_path, capture_output=True, check=True)
+    assert b"identifier" in shown.stdout
 
 
 def test_check_tells_missing_scopes_from_missing_permissions(
