@@ -133,6 +133,9 @@ def duckdb_names(pipeline: dlt.Pipeline) -> tuple[str, list[str]] | None:
 def only_reads(pipeline: dlt.Pipeline) -> Iterator[None]:
     """Do nothing for a while to prepare the destination for rows; inside `private_destination`."""
     destination: Any = pipeline.destination
+    if destination is None:
+        yield  # dlt itself says that it is missing
+        return
     destination.only_reads = True
     try:
         yield

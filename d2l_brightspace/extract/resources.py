@@ -189,7 +189,8 @@ class _Output:
         failure = self._failure()
         if failure is None and self._is_empty:
             yield from self._table(self._tabulate([]).table)
-        if failure is None and are_exchanged():
+        # a limit leaves lists unread, whose rows are to stay
+        if failure is None and are_exchanged() and not self._handles.is_limited:
             yield from self._exchange()
         if self._handles.merges_by_key:
             pipes.declare_distinct(self._handles.table, distinct=self._are_distinct())

@@ -17,6 +17,7 @@ from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.dlt_compat.exchange import forget_cursors
 from d2l_brightspace.endpoints import ENDPOINTS
 from d2l_brightspace.extract.whole_tables import exchange_whole_tables
+from d2l_brightspace.setting_names import SECTIONS, Section
 from d2l_brightspace.settings import SECTION
 
 
@@ -43,7 +44,7 @@ def check_full_refresh(source: DltSource) -> None:
     Raises:
         ConfigurationError: If it is another source, or a table that nobody replaces rows in.
     """
-    if source.section != SECTION or not _ours(source):
+    if not _is_ours(source.section) or not _ours(source):
         raise ConfigurationError(
             f"A full refresh is for the tables of d2l_brightspace_source; {source.name!r} has "
             "none of them. Data sets are built anew with full_every_days = 0."
@@ -57,6 +58,13 @@ def check_full_refresh(source: DltSource) -> None:
             f"{strategy or disposition}. Leave it out, as in "
             f'source.with_resources("users"), or drop the table by hand.'
         )
+
+
+def _is_ours(section: str) -> bool:
+    """Whether it is the section of our source, or of a copy for another tenant."""
+    ours, theirs = (SECTIONS.get(one, Section()).of_sources for one in (SECTION, section))
+    # a copy reads what the source reads
+    return any(one in ours.get("", ()) for one in theirs.get("", ()))
 
 
 def _ours(source: DltSource) -> dict[str, Any]:

@@ -264,3 +264,11 @@ def test_the_source_of_a_user_in_the_same_pipeline_hides_nothing(school: School)
     rows = school.sandbox.truth("classlist")["classlist"]
     assert counted == {"classlist": (rows, rows), "rooms": (0, 1), "skipped_requests": (1, 1)}
     assert [one["outcome"] for one in school.runs()] == ["skipped"]
+
+
+def test_a_copy_of_the_source_is_refreshed_as_the_source_is(school: School) -> None:
+    copy = d2l_brightspace_source.clone(section="tenant_of_a_test")
+    source = copy(
+        school.sandbox.url, BearerAuth(**school.sandbox.credentials["bearer"]), tables=["users"]
+    )
+    assert run(school.pipeline, source, full_refresh=True).outcome == "complete"

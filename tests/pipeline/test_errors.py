@@ -60,3 +60,9 @@ def test_no_advice_to_delete_what_was_extracted(
     assert "RuntimeError" in message
     run(pipeline, source_of(users=([], None, {})))
     assert len(rows_of(pipeline, "users")) == 2
+
+
+def test_a_pipeline_without_a_destination(tmp_path: Path) -> None:
+    pipeline = dlt.pipeline("p", pipelines_dir=str(tmp_path))
+    with pytest.raises(PipelineStepFailed, match="Please provide `destination`"):
+        run(pipeline, source_of(users=(OLD, None, {})))
