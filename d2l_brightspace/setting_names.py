@@ -221,7 +221,9 @@ def _meant_variable(given: Given) -> str | None:
     for section in _own_sections():
         before, found, after = given.place.lower().partition(section)
         words = after.strip("_")
-        if not found or not after.startswith("_") or before.rstrip("_") not in _BEFORE:
+        # without `sources`, a name that is not put together as dlt's are is somebody's own
+        link = "_" if before else "__"
+        if not found or not after.startswith(link) or before.rstrip("_") not in _BEFORE:
             continue
         for block in [*SECTIONS[section].blocks]:
             for name in SECTIONS[section].fields(block):

@@ -129,6 +129,7 @@ def test_a_name_that_nobody_reads(
         "DESTINATION__WAREHOUSE__ORG_UNIT_ID",
         "PATH__D2L_BRIGHTSPACE_SOURCE",
         "SOURCES__D2L_BRIGHTSPACE__HOST",  # by the name of the source
+        "D2L_BRIGHTSPACE_SOURCE_HOST",  # of a script around it
         "DESTINATION__D2L_BRIGHTSPACE_SOURCE__HOST",
         "D2L_BRIGHTSPACE_SOURCE__DESTINATION__HOST",  # of a pipeline of that name
     ],
