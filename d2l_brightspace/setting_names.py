@@ -17,7 +17,13 @@ from dlt.common.configuration.specs import BaseConfiguration
 from dlt.common.typing import get_all_types_of_class_in_union, is_union_type
 
 from .client.errors import ConfigurationError
-from .dlt_compat.given_settings import DLT_SECTIONS, Given, given_settings
+from .dlt_compat.given_settings import (
+    DLT_SECTIONS,
+    Given,
+    active_pipeline,
+    all_settings,
+    given_settings,
+)
 from .printable import printable
 
 Fields = dict[str, Any]
@@ -32,11 +38,13 @@ class Section:
     """Of its sources: dlt reads `[sources.<section>.<name>]` and `[sources.<name>]` as well."""
     blocks: dict[str, list[type[BaseConfiguration]]] = field(default_factory=dict)
     """What is read by the name of the section below; the empty one is for the section itself."""
+    of_sources: dict[str, list[type[BaseConfiguration]]] = field(default_factory=dict)
+    """Those of the blocks that a source itself reads, and so by its name as well."""
 
-    def fields(self, block: str = "") -> Fields:
+    def fields(self, block: str = "", *, by_name: bool = False) -> Fields:
         """The settings of a block, sections below it not among them."""
         found: Fields = {}
-        for spec in self.blocks.get(block, []):
+        for spec in (self.of_sources if by_name else self.blocks).get(block, []):
             found |= spec.get_resolvable_fields()
         return {name: hint for name, hint in found.items() if not blocks_in(hint)}
 
@@ -57,16 +65,21 @@ def declare(section: str, *specs: type[BaseConfiguration], name: str | None = No
     if name is not None and name != section:
         known.names.add(name)
     for spec in specs:
-        _add(known, spec.__section__ or "", spec)
-        for below, hint in spec.get_resolvable_fields().items():
-            for nested in blocks_in(hint):
-                _add(known, below, nested)
+        _add(known.blocks, spec)
+        if name is not None:
+            _add(known.of_sources, spec)
 
 
-def _add(known: Section, block: str, spec: type[BaseConfiguration]) -> None:
-    specs = known.blocks.setdefault(block, [])
-    if spec not in specs:
-        specs.append(spec)
+def _add(blocks: dict[str, list[type[BaseConfiguration]]], spec: type[BaseConfiguration]) -> None:
+    nested = [
+        (below, one)
+        for below, hint in spec.get_resolvable_fields().items()
+        for one in blocks_in(hint)
+    ]
+    for block, one in [(spec.__section__ or "", spec), *nested]:
+        specs = blocks.setdefault(block, [])
+        if one not in specs:
+            specs.append(one)
 
 
 def blocks_in(hint: Any) -> list[type[BaseConfiguration]]:
@@ -83,13 +96,13 @@ def check_names() -> None:
     Raises:
         ConfigurationError: If there are any; it names those that were probably meant.
     """
-    given = given_settings()
-    problems = list(_problems(given))
+    given, everything = given_settings(), all_settings()
+    problems = [*_problems(given), *_misplaced(everything)]
     for part in _PARTS:
         if not problems:
             return
         import_part(part)
-        problems = list(_problems(given))
+        problems = [*_problems(given), *_misplaced(everything)]
     if problems:
         lines = "\n".join(f"  {one}" for one in dict.fromkeys(problems))
         raise ConfigurationError(
@@ -169,9 +182,54 @@ def _problem_of_name(given: Given) -> str | None:
     misspelled = _near(given.path[2], below) if len(given.path) > 3 else None
     if misspelled and given.path[2] not in below | known.names:
         return f"did you mean the section {_spelled(given, section, misspelled)}?"
-    if name in known.fields(block):
+    if name in known.fields(block, by_name=_is_by_name(given)):
         return None
     return _suggestion(given, section, block, name)
+
+
+def _is_by_name(given: Given) -> bool:
+    """Whether it is for one source, by its name, and not for all of the section."""
+    _, section, first, *rest = given.path
+    return section not in SECTIONS or bool(rest and first not in SECTIONS[section].blocks)
+
+
+def _misplaced(given: Iterable[Given]) -> Iterator[str]:
+    """What is meant for our sections and is where nobody looks."""
+    pipeline = active_pipeline()
+    for one in given:
+        if one.path[0] == pipeline or not DLT_SECTIONS.isdisjoint(one.path[:-1]):
+            continue
+        meant = _meant_variable(one) if one.variable else _meant_section(one)
+        if meant:
+            yield f"{_where(one)}: did you mean {meant}?"
+
+
+def _own_sections() -> list[str]:
+    """Sections whose names are nobody else's; that of a copy may be `postgres`."""
+    return [section for section in [*SECTIONS] if section.startswith(_OWN)]
+
+
+def _meant_section(given: Given) -> str | None:
+    for place, section in enumerate(given.path[:-1][:_DEEPEST]):
+        if section.lower() in _own_sections() and "sources" not in given.path[:place]:
+            return _spelled(given, section.lower(), *given.path[place + 1 : -1])
+    return None
+
+
+def _meant_variable(given: Given) -> str | None:
+    """What a variable should be called that is spelled otherwise than dlt spells its name."""
+    for section in _own_sections():
+        before, found, after = given.place.lower().partition(section)
+        words = after.strip("_")
+        if not found or not after.startswith("_") or before.rstrip("_") not in _BEFORE:
+            continue
+        for block in [*SECTIONS[section].blocks]:
+            for name in SECTIONS[section].fields(block):
+                right = _spelled(given, section, block, name=name)
+                is_it = words.replace("__", "_") == f"{block}_{name}".lstrip("_")
+                if is_it and right != given.place:
+                    return right
+    return None
 
 
 def _suggestion(given: Given, section: str, block: str, name: str) -> str:
@@ -185,7 +243,7 @@ def _suggestion(given: Given, section: str, block: str, name: str) -> str:
         if name in known.fields(other)
     ]
     if meant:
-        return f"did you mean {', or '.join(meant)}?"
+        return f"did you mean {', or '.join(dict.fromkeys(meant))}?"
     return f"settings there are {', '.join(fields)}"
 
 
@@ -203,5 +261,10 @@ def _spelled(given: Given, *path: str, name: str | None = None) -> str:
 
 _PARTS = ("d2l_brightspace_source", "import_jobs_source", "brightspace_data_sets_source")
 """Public names whose modules know all the settings between them."""
+_BEFORE = ("sources", "source", "")
+"""What people write before one of our sections in a variable."""
+_OWN = "d2l_brightspace"
+_DEEPEST = 2
+"""A section of ours is the first, or comes after that of a pipeline or another word for it."""
 _NEAR_SECTION = 0.88
 """How alike two names of sections are, of 1, that one is taken for the other misspelled."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import ConfigTomlProvider, SecretsTomlProvider
@@ -20,6 +21,7 @@ from d2l_brightspace import (
     brightspace_data_sets_source,
     d2l_brightspace_source,
     import_jobs_source,
+    setting_names,
 )
 from d2l_brightspace.connection import configured_session
 from d2l_brightspace.setting_checks import plain_setting_errors
@@ -90,6 +92,15 @@ def refusal(ask: Callable[[], object]) -> str:
         (f"{DATA_SETS}DATA_SET", f"{DATA_SETS}DATA_SETS"),
         (f"{DATA_SETS}FILES__ATONCE", f"{DATA_SETS}FILES__AT_ONCE"),
         ("SOURCES__D2L_BRIGHTSPACE_DATASETS__HOST", f"section {DATA_SETS}"),
+        # the settings of blocks are read by the section, and not by the name of a source in it
+        ("SOURCES__D2L_BRIGHTSPACE__LIMITS__MAX_PAGES", f"{SOURCE}LIMITS__MAX_PAGES"),
+        (f"{SOURCE}NORTH__LOGGING__LOG_LEVEL", f"{SOURCE}LOGGING__LOG_LEVEL"),
+        # and nothing is read in other places
+        ("D2L_BRIGHTSPACE_SOURCE__ORG_UNIT_IDS", f"{SOURCE}ORG_UNIT_IDS"),
+        ("SOURCE__D2L_BRIGHTSPACE_SOURCE__ORG_UNIT_IDS", f"{SOURCE}ORG_UNIT_IDS"),
+        ("SOURCES_D2L_BRIGHTSPACE_SOURCE_ORG_UNIT_IDS", f"{SOURCE}ORG_UNIT_IDS"),
+        ("SOURCES__D2L_BRIGHTSPACE_SOURCE_LOGGING_LOG_LEVEL", f"{SOURCE}LOGGING__LOG_LEVEL"),
+        ("sources__d2l_brightspace_source__org_unit_ids", f"{SOURCE}ORG_UNIT_IDS"),
     ],
 )
 def test_a_name_that_nobody_reads(
@@ -117,6 +128,9 @@ def test_a_name_that_nobody_reads(
         "SOURCES__GITHUB__ORG_UNIT_ID",  # somebody else's
         "DESTINATION__WAREHOUSE__ORG_UNIT_ID",
         "PATH__D2L_BRIGHTSPACE_SOURCE",
+        "SOURCES__D2L_BRIGHTSPACE__HOST",  # by the name of the source
+        "DESTINATION__D2L_BRIGHTSPACE_SOURCE__HOST",
+        "D2L_BRIGHTSPACE_SOURCE__DESTINATION__HOST",  # of a pipeline of that name
     ],
 )
 def test_a_name_that_somebody_reads(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +146,35 @@ def test_a_name_that_only_a_part_knows_which_is_not_imported() -> None:
     )
     environment = {**os.environ, f"{SOURCE}COURSE_PACKAGES__POLL_SECONDS": "3"}
     subprocess.run([sys.executable, "-c", load], env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "meant"),
+    [
+        ("d2l_brightspace_source", "d2l_brightspace_source"),
+        ("source.d2l_brightspace_source", "d2l_brightspace_source"),
+        ("Sources.d2l_brightspace_source.limits", "d2l_brightspace_source.limits"),
+        ("nightly.d2l_brightspace_data_sets", "d2l_brightspace_data_sets"),
+    ],
+)
+def test_sections_where_nobody_looks(write: Write, section: str, meant: str) -> None:
+    write("config.toml", f"[{section}]\nsomething = 3\n")
+    message = refusal(load_rest)
+    assert f"something under [{section}] in config.toml: did you mean [sources.{meant}]?" in message
+
+
+def test_the_section_of_a_pipeline_is_looked_into_while_that_is_active(write: Write) -> None:
+    write("config.toml", "[d2l_brightspace_source]\norg_unit_ids = [6618]\n")
+    dlt.pipeline("d2l_brightspace_source", destination="duckdb")
+    load_rest()
+
+
+def test_the_section_of_a_copy_may_be_called_like_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(setting_names, "SECTIONS", {**setting_names.SECTIONS})
+    monkeypatch.setenv("POSTGRES_HOST", "db.example.org")
+    d2l_brightspace_source.clone(section="postgres")(HOST, BearerAuth(CANARY))
 
 
 def test_names_in_files(write: Write) -> None:

@@ -1,4 +1,4 @@
-"""Columns that an earlier version of this package made and that nobody fills any more."""
+"""Columns: those that there are, and those that nobody fills any more."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ from dlt.common.destination.exceptions import SqlClientNotAvailable
 from dlt.destinations.exceptions import DatabaseException
 
 logger = logging.getLogger(__name__)
+
+
+def columns_of_tables(pipeline: dlt.Pipeline) -> dict[str, set[str]]:
+    """The columns of all tables in a pipeline's dataset that were ever loaded into.
+
+    Each source of a pipeline has a schema of its own, and the first one's is the default. Relies on
+    `use_single_dataset` saying whether the others' tables are in the same dataset.
+    """
+    if not pipeline.default_schema_name:
+        return {}
+    is_one = pipeline.config.use_single_dataset
+    found: dict[str, set[str]] = {}
+    for name in pipeline.schema_names if is_one else [pipeline.default_schema_name]:
+        schema = pipeline.schemas[name]
+        for table in schema.data_table_names(seen_data_only=True):
+            found.setdefault(table, set()).update(schema.tables[table]["columns"])
+    return found
 
 
 def forget_column(

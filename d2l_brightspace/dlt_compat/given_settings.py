@@ -24,6 +24,8 @@ __all__ = [
     "Given",
     "SettingsFileError",
     "TomlProviderReadException",
+    "active_pipeline",
+    "all_settings",
     "find_place",
     "given_settings",
     "in_sections",
@@ -40,7 +42,7 @@ class Given(NamedTuple):
     """One setting that somebody has given; its value is not kept."""
 
     path: tuple[str, ...]
-    """Section by section and then the name; begins with `sources`."""
+    """Section by section and then the name."""
     place: str
     """The file or variable that it is in."""
     variable: bool
@@ -57,6 +59,19 @@ class SettingsFileError(NamedTuple):
 def given_settings() -> list[Given]:
     """Everything that is set below `sources`, that of one pipeline only included.
 
+    The paths begin with `sources`.
+    """
+    return [
+        given._replace(path=given.path[start:])
+        for given in all_settings()
+        if (start := _start(given.path)) is not None
+        and not (given.variable and not given.place.isupper())
+    ]
+
+
+def all_settings() -> list[Given]:
+    """Everything that is set, wherever it is; the names of variables in small letters.
+
     Relies on the variables of the environment being named by their sections in capitals with two
     underscores between, and on the other providers keeping what they hold in `_config_doc` and
     naming its file by `get_value_location`; a provider that fetches single values lists none.
@@ -66,18 +81,14 @@ def given_settings() -> list[Given]:
         document = getattr(provider, "_config_doc", None)
         if isinstance(document, Mapping):
             found += [
-                Given(path[start:], _place(provider, path), variable=False)
-                for path in _paths(document)
-                if (start := _start(path)) is not None
+                Given(path, _place(provider, path), variable=False) for path in _paths(document)
             ]
     return found
 
 
 def _variables() -> Iterator[Given]:
     for name in os.environ:
-        path = tuple(name.lower().split("__"))
-        if name.isupper() and (start := _start(path)) is not None:
-            yield Given(path[start:], name, variable=True)
+        yield Given(tuple(name.lower().split("__")), name, variable=True)
 
 
 def _start(path: Sequence[str]) -> int | None:
@@ -111,10 +122,14 @@ def in_sections(sections: tuple[str, ...]) -> Iterator[None]:
 
     Relies on a source being resolved with the name of the active pipeline.
     """
-    active = Container()[PipelineContext]
-    name = active.pipeline().pipeline_name if active.is_active() else None
-    with inject_section(ConfigSectionContext(pipeline_name=name, sections=sections)):
+    with inject_section(ConfigSectionContext(pipeline_name=active_pipeline(), sections=sections)):
         yield
+
+
+def active_pipeline() -> str | None:
+    """The name of the active pipeline: a section in which dlt looks for everything."""
+    active = Container()[PipelineContext]
+    return active.pipeline().pipeline_name if active.is_active() else None
 
 
 def find_place(name: str, hint: Any, section: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dlt
 
 from d2l_brightspace.dlt_compat import addresses, destinations, messages
+from d2l_brightspace.dlt_compat.columns import columns_of_tables
 from d2l_brightspace.dlt_compat.dlt_ids import new_dlt_ids
 from d2l_brightspace.extract.load_runs import LOAD_RUNS_TABLE
 from d2l_brightspace.extract.progress import RunProgress
@@ -126,17 +127,15 @@ def _package_version() -> str | None:
 
 
 def _is_there(pipeline: dlt.Pipeline) -> bool:
-    return bool(pipeline.default_schema_name) and LOAD_RUNS_TABLE in (
-        pipeline.default_schema.data_table_names(seen_data_only=True)
-    )
+    return LOAD_RUNS_TABLE in columns_of_tables(pipeline)
 
 
 def _write(pipeline: dlt.Pipeline, client: Any, values: dict[str, Any]) -> None:
     if not _is_there(pipeline):
         return
     of_dlt = {"_dlt_load_id": values["run_id"], "_dlt_id": new_dlt_ids(1)[0]}
-    columns = pipeline.default_schema.tables[LOAD_RUNS_TABLE]["columns"]
-    row = {name: value for name, value in {**values, **of_dlt}.items() if name in columns}
+    known = columns_of_tables(pipeline)[LOAD_RUNS_TABLE]
+    row = {name: value for name, value in {**values, **of_dlt}.items() if name in known}
     names = ", ".join(destinations.quoted(client, name) for name in row)
     marks = ", ".join(["%s"] * len(row))
     table = destinations.qualified(client, LOAD_RUNS_TABLE)

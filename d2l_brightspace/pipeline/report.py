@@ -21,6 +21,7 @@ from d2l_brightspace.client.errors import (
     ServiceUnavailable,
 )
 from d2l_brightspace.dlt_compat import addresses, destinations
+from d2l_brightspace.dlt_compat.columns import columns_of_tables
 from d2l_brightspace.dlt_compat.messages import DatabaseUndefinedRelation
 from d2l_brightspace.extract.findings import TableFailure
 from d2l_brightspace.extract.load_runs import LOAD_RUNS_TABLE
@@ -371,10 +372,7 @@ def report_on(
 
 def data_tables(pipeline: dlt.Pipeline) -> list[str]:
     """The tables that rows of Brightspace were loaded into."""
-    if not pipeline.default_schema_name:
-        return []
-    names = pipeline.default_schema.data_table_names(seen_data_only=True)
-    return sorted(set(names) - {LOAD_RUNS_TABLE})
+    return sorted(columns_of_tables(pipeline).keys() - {LOAD_RUNS_TABLE})
 
 
 def count_rows(client: Any, names: Sequence[str]) -> dict[str, int]:
@@ -416,10 +414,10 @@ def _complete(
 def _count(
     pipeline: dlt.Pipeline, client: Any, names: Sequence[str], load_ids: Sequence[str]
 ) -> list[TableCount]:
-    known = pipeline.default_schema.tables
+    known = columns_of_tables(pipeline)
     # `pipeline.dataset()` would parse and rewrite what is asked: 60 ms a run
     queries = [
-        _count_rows(client, name, load_ids, knows_its_load=_LOAD_ID in known[name]["columns"])
+        _count_rows(client, name, load_ids, knows_its_load=_LOAD_ID in known[name])
         for name in names
     ]
     counted = _ask(client, queries)
@@ -431,8 +429,8 @@ def _count(
 
 
 def _skipped(pipeline: dlt.Pipeline, client: Any, load_ids: Sequence[str]) -> list[dict[str, Any]]:
-    columns = pipeline.default_schema.tables[SKIPPED_REQUESTS]["columns"]
-    asked = [name for name in _SKIPPED_COLUMNS if name in columns]
+    known = columns_of_tables(pipeline)[SKIPPED_REQUESTS]
+    asked = [name for name in _SKIPPED_COLUMNS if name in known]
     rows = client.execute_sql(_select_skipped(client, asked, load_ids)) or []
     return [dict(zip(asked, row, strict=True)) for row in rows]
 

@@ -36,3 +36,18 @@ def test_a_column_is_forgotten_and_dropped(
     load(pipeline, id=3)
     columns.drop_column(pipeline, ["users"], "old")
     assert "could not be dropped" in caplog.text
+
+
+@pytest.mark.parametrize("is_one", [True, False])
+def test_tables_are_those_of_all_sources_in_one_dataset(
+    pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, is_one: bool
+) -> None:
+    assert columns.columns_of_tables(pipeline) == {}
+    load(pipeline, id=1)
+    pipeline.run([{"seat": 2}], table_name="rooms", schema=dlt.Schema("other"))
+    monkeypatch.setattr(pipeline.config, "use_single_dataset", is_one)
+    found = columns.columns_of_tables(pipeline)
+    assert found.keys() == ({"users", "rooms"} if is_one else {"users"}), (
+        RELIED_ON + "`use_single_dataset` says where the tables of other schemas are"
+    )
+    assert "id" in found["users"]

@@ -249,3 +249,18 @@ def test_a_table_of_runs_that_somebody_dropped_costs_no_run(
     report = school.run(tables=["users"])
     assert report.outcome == "complete"
     assert "The run is not recorded in load_runs (DatabaseUndefinedRelation)" in caplog.text
+
+
+def test_the_source_of_a_user_in_the_same_pipeline_hides_nothing(school: School) -> None:
+    own = dlt.resource([{"id": 1}], name="rooms")
+    # what comes first in a pipeline gives it its default schema
+    run(school.pipeline, dlt.source(lambda: own, name="own")())
+    source = d2l_brightspace_source(
+        school.sandbox.url, BearerAuth(**school.sandbox.credentials["bearer"]), tables=["classlist"]
+    )
+    report = run(school.pipeline, source, strict=True)
+    assert (report.outcome, report.exit_code) == ("skipped", 1)
+    counted = {one.table: (one.from_this_run, one.in_all) for one in report.tables}
+    rows = school.sandbox.truth("classlist")["classlist"]
+    assert counted == {"classlist": (rows, rows), "rooms": (0, 1), "skipped_requests": (1, 1)}
+    assert [one["outcome"] for one in school.runs()] == ["skipped"]

@@ -359,6 +359,15 @@ def test_a_command_shows_lines_where_there_is_no_terminal(
     assert isinstance(command_progress("json"), JsonLines)
 
 
+@pytest.mark.parametrize("log_format", ["auto", "json"])
+def test_a_command_that_was_started_with_stderr_closed_runs_unseen(
+    pipeline: dlt.Pipeline, monkeypatch: pytest.MonkeyPatch, log_format: Any
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    report = run(pipeline, made_up([{"id": 1}]), progress=command_progress(log_format))
+    assert report.outcome == "complete"
+
+
 def test_the_first_line_waits_for_no_slow_import() -> None:
     code = (
         "import sys; from d2l_brightspace.pipeline.progress import command_progress; "

@@ -23,7 +23,7 @@ def command_progress(log_format: LogFormat = "auto") -> ProgressDisplay:
     """
     if log_format == "json":
         return JsonLines()
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         from .terminal import Terminal
 
         return Terminal()

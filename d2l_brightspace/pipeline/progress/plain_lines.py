@@ -45,6 +45,8 @@ class PlainLines:
     def line(self, text: str) -> None:
         """Write one line."""
         stream = self._stream or sys.stderr
+        if stream is None:  # the command was started with it closed
+            return
         stream.write(f"{self._now():%Y-%m-%dT%H:%M:%SZ} {text}\n")
         stream.flush()
 
