@@ -48,7 +48,7 @@ def probe(destination: Any, pipeline_name: str) -> Probe:
         pipeline_name: Of the pipeline that loads; some destinations take their file's name from it.
     """
     try:
-        with _temporary_pipeline(destination, pipeline_name) as pipeline:
+        with temporary_pipeline(destination, pipeline_name) as pipeline:
             return _probe(pipeline)
     except ConfigFieldMissingException as error:
         missing = f"settings are missing: {', '.join(error.fields)}"
@@ -62,7 +62,7 @@ def _name(destination: Any) -> str:
 
 
 @contextmanager
-def _temporary_pipeline(destination: Any, name: str) -> Iterator[dlt.Pipeline]:
+def temporary_pipeline(destination: Any, name: str) -> Iterator[dlt.Pipeline]:
     """A pipeline without a trace: the one that was active before is active after."""
     folder = tempfile.mkdtemp(prefix="d2l-brightspace-")
     context = Container()[PipelineContext]

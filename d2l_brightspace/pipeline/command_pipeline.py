@@ -9,7 +9,7 @@ import dlt
 from d2l_brightspace.dlt_compat import telemetry
 
 from .warehouse import named_destination
-from .working_folder import check_default_folders
+from .working_folder import check_database_is_here, check_default_folders
 
 
 def command_pipeline(name: str, *, destination: Any, dataset_name: str) -> dlt.Pipeline:
@@ -21,12 +21,13 @@ def command_pipeline(name: str, *, destination: Any, dataset_name: str) -> dlt.P
         dataset_name: Name of the dataset.
 
     Raises:
-        ConfigurationError: If the working folder cannot be written, or there is no such
-            destination.
+        ConfigurationError: If the working folder cannot be written, there is no such destination,
+            or the pipeline was begun in another folder, whose DuckDB file it would go on with.
     """
     check_default_folders()
     telemetry.off_unless_wanted()
     if isinstance(destination, str):
         destination = named_destination(destination)
     pipeline: dlt.Pipeline = dlt.pipeline(name, destination=destination, dataset_name=dataset_name)
+    check_database_is_here(pipeline)
     return pipeline
