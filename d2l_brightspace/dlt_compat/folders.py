@@ -70,8 +70,8 @@ def database_elsewhere(pipeline: dlt.Pipeline) -> tuple[Path, Path] | None:
     """The DuckDB file that a pipeline goes on with, and the one that it would begin with here.
 
     Relies on dlt keeping the folder where a pipeline was begun as `initial_cwd`, and placing a file
-    that is not named by its whole path there for good, wherever it is run from later; and on a destination keeping the places of the
-    pipeline that it was given to first in its `config_params`.
+    that is not named by its whole path there for good, wherever it is run from later; and on a
+    destination keeping the places of the pipeline that had it first in its `config_params`.
 
     Returns:
         None where they are one, and for other destinations.
