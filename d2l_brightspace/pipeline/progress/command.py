@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Literal
 
@@ -23,10 +24,12 @@ def command_progress(log_format: LogFormat = "auto") -> ProgressDisplay:
     """
     if log_format == "json":
         return JsonLines()
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         from .terminal import Terminal
 
         return Terminal()
     lines = PlainLines()
-    lines.line("starting")
+    # a log that takes no line is no reason not to load
+    with contextlib.suppress(OSError):
+        lines.line("starting")
     return lines

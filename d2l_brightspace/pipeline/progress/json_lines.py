@@ -42,6 +42,8 @@ class JsonLines:
     def event(self, event: str, **values: Any) -> None:
         """Write one event."""
         stream = self._stream or sys.stderr
+        if stream is None:  # it was closed before the command began
+            return
         at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         stream.write(json.dumps({"at": at, "event": event, **values}) + "\n")
         stream.flush()

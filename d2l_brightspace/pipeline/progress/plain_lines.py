@@ -45,6 +45,8 @@ class PlainLines:
     def line(self, text: str) -> None:
         """Write one line."""
         stream = self._stream or sys.stderr
+        if stream is None:  # it was closed before the command began
+            return
         stream.write(f"{self._now():%Y-%m-%dT%H:%M:%SZ} {text}\n")
         stream.flush()
 
