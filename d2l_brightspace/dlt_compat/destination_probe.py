@@ -117,21 +117,26 @@ def _probe_folder(kind: str, file: Path) -> Probe:
 
 
 def _words(error: Exception) -> str:
-    """Why it failed, by known phrases: the words of drivers may hold addresses and log-ins."""
     chain = list(messages.causes(error))
-    for cause in chain:
+    return reason(error) or f"it cannot be written ({type(chain[-1]).__name__})"
+
+
+def reason(error: BaseException) -> str | None:
+    """Why it failed, by known phrases: the words of drivers may hold addresses and log-ins."""
+    for cause in messages.causes(error):
         if isinstance(cause, MissingDependencyException):
             return f"a package is missing: pip install {' '.join(cause.dependencies)}"
         text = str(cause).lower()
         for phrase, meaning in _PHRASES.items():
             if phrase in text:
                 return meaning
-    return f"it cannot be written ({type(chain[-1]).__name__})"
+    return None
 
 
 _PHRASES = {
     "could not set lock on file": "another process has the file open, and DuckDB lets one write",
     "not a valid duckdb database": "the file is no DuckDB database",
+    "is a directory": "a folder is where the database file should be",
     "connection refused": "the connection was refused",
     "could not translate host name": "there is no host of that name",
     "name or service not known": "there is no host of that name",

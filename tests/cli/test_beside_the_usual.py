@@ -153,3 +153,14 @@ def test_a_private_key_in_a_repository_is_warned_of(command: Command, project: P
     assert "git would commit brightspace-private-key.pem" in command("keys", "new").stderr
     (project / ".gitignore").write_text("*.pem\n")
     assert "git would commit" not in command("keys", "rotate").stderr
+
+
+def test_a_file_that_is_no_database_is_called_so_by_a_load(
+    command: Command, connected: Path
+) -> None:
+    file = connected / "warehouse.duckdb"
+    file.write_text("no database at all " * 1000)
+    assert "cannot be reached (the file is no DuckDB database)" in command("load").stderr
+    file.unlink()
+    file.mkdir()
+    assert "(a folder is where the database file should be)" in command("load").stderr

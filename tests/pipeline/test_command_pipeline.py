@@ -7,6 +7,7 @@ from pathlib import Path
 import dlt
 import pytest
 
+from d2l_brightspace.checks.surroundings import check_destination
 from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.pipeline.command_pipeline import command_pipeline
 from tests.working_folder import working_in
@@ -24,11 +25,14 @@ def test_a_second_folder_does_not_load_into_the_database_of_the_first(
         return command_pipeline("p", destination=destination, dataset_name="d")
 
     with working_in(first):
+        assert check_destination("warehouse", "p").ok
+        assert not (tmp_path / "state" / "pipelines" / "p").exists()
         begin()
         begin()  # going on is what it is for
     with working_in(second):
         with pytest.raises(ConfigurationError) as caught:
             begin()
+        assert check_destination("warehouse", "p").detail == str(caught.value)
         # what is named by its whole path is meant
         begin(dlt.destinations.duckdb(str(first / "warehouse.duckdb")))
         monkeypatch.setenv("DLT_DATA_DIR", str(second / ".dlt" / "state"))
