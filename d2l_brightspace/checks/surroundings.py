@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from dlt.common.configuration.exceptions import ConfigurationException
 
@@ -10,6 +12,8 @@ from d2l_brightspace.client.errors import BrightspaceError, ConfigurationError
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.data_sets.catalogue import SCOPE, Catalogue, Offer
 from d2l_brightspace.dlt_compat import destination_probe
+from d2l_brightspace.dlt_compat.folders import default_pipelines_dir
+from d2l_brightspace.pipeline.command_pipeline import command_pipeline
 from d2l_brightspace.pipeline.warehouse import named_destination
 from d2l_brightspace.pipeline.working_folder import check_default_folders
 from d2l_brightspace.scopes import OTHER_JOBS, is_covered
@@ -28,6 +32,11 @@ def check_working_folder() -> Finding:
     return Finding("destination", "working folder", "OK")
 
 
+def _check_begun_here(destination: Any, pipeline_name: str) -> None:
+    if Path(default_pipelines_dir(), pipeline_name).exists():  # else the check would make it
+        command_pipeline(pipeline_name, destination=destination, dataset_name=None)
+
+
 def check_destination(name: str, pipeline_name: str) -> Finding:
     """Whether rows can be written to a destination; leaves nothing behind.
 
@@ -40,6 +49,10 @@ def check_destination(name: str, pipeline_name: str) -> Finding:
     except (ConfigurationError, ConfigurationException) as error:
         text = error.message if isinstance(error, ConfigurationError) else "see settings"
         return Finding("destination", name, "failed", text)
+    try:
+        _check_begun_here(destination, pipeline_name)
+    except ConfigurationError as error:
+        return Finding("destination", name, "failed", error.message)
     probe = destination_probe.probe(destination, pipeline_name)
     place = f"{probe.kind} {probe.place}".strip()
     if not probe.is_configured:

@@ -72,7 +72,7 @@ def check(
 @contextmanager
 def _progress() -> Iterator[Callable[[str], object]]:
     """Say what is done now: a line that changes on a terminal, else one line for all."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         click.echo("Checking; this may take a minute.", err=True)
         yield lambda _: None
         return

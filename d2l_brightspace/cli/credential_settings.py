@@ -111,7 +111,7 @@ class CredentialSettings:
             raise ConfigurationError(
                 f"The settings hold {', '.join(f'`{name}`' for name in found)}, which belongs to "
                 "another way to log in. Which of the two is meant? Remove it from "
-                f"[{'.'.join(_CREDENTIALS)}] or the environment, and log in again."
+                f"[{'.'.join(_CREDENTIALS)}] or the environment, and run this again."
             )
 
     def write(self) -> None:
@@ -139,4 +139,4 @@ class CredentialSettings:
 
 def is_terminal() -> bool:
     """Whether somebody is there to be asked."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()

@@ -126,7 +126,9 @@ def _tenant_and_state(pipeline: str) -> tuple[Catalogue, Mapping[str, Any]]:
 )
 @click.option("--deletes", type=click.Choice(["keep", "drop"]), help="Rows marked as deleted.")
 @click.option("--bad-rows", type=click.Choice(["stop", "quarantine"]), help="Rows that do not fit.")
-@click.option("--full-every-days", type=int, help="Age from which a table is built anew.")
+@click.option(
+    "--full-every-days", type=click.IntRange(0), help="Age from which a table is built anew."
+)
 @click.option("--deleted-rows", is_flag=True, help="Note the keys of rows that are gone for good.")
 @click.option("--strict", is_flag=True, help="Exit code 1 if anything was skipped.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")

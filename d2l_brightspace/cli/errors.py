@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -51,17 +52,46 @@ def reports_errors(command: Callable[_Arguments, _Result]) -> Callable[_Argument
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except KeyboardInterrupt:
-            click.secho(
-                "Interrupted. The tables hold what they held, or what was loaded whole; run again.",
-                fg="red",
-                err=True,
-            )
-            sys.exit(INTERRUPTED)
-        except Exception as error:  # noqa: BLE001  # the last place where it can be made readable
+            sys.exit(_interrupted(as_json=bool(kwargs.get("as_json"))))
+        except Exception as error:  # the last place where it can be made readable
+            if isinstance(error, OSError) and _is_output_lost(error):
+                if error.errno == errno.EPIPE:
+                    raise  # nobody reads on, as with `| head`: click ends without a word
+                sys.exit(_unwritten(error))
             problem = folder_problem(error) or error
             sys.exit(_end(problem, as_json=bool(kwargs.get("as_json"))))
 
     return wrapped
+
+
+def _interrupted(*, as_json: bool) -> int:
+    text = "Interrupted. The tables hold what they held, or what was loaded whole; run again."
+    if as_json:
+        echo_failure("KeyboardInterrupt", text, INTERRUPTED)
+    click.secho(text, fg="red", err=True)
+    return INTERRUPTED
+
+
+def echo_failure(kind: str, message: str, code: int, **more: Any) -> None:
+    """Print how a command failed, as the one object that `--json` asks for."""
+    about = {"error": kind, "message": message, "exit_code": code}
+    click.echo(json.dumps({"outcome": "failed", **more, **about}))
+
+
+def _is_output_lost(error: OSError) -> bool:
+    """Whether it is the output of the command that could not be written."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.name == click.echo.__name__ for frame in frames)
+
+
+def _unwritten(error: OSError) -> int:
+    click.secho(
+        f"The output cannot be written ({error.strerror}). What was loaded by then is kept; "
+        "`d2l-brightspace status` tells.",
+        fg="red",
+        err=True,
+    )
+    return FAILED
 
 
 def folder_problem(error: Exception) -> Exception | None:
@@ -82,9 +112,8 @@ def _end(error: Exception, *, as_json: bool) -> int:
     report = getattr(error, "report", None)
     code = exit_code_of(error)
     if as_json:
-        about = {"error": type(error).__name__, "message": describe(error), "exit_code": code}
         loaded = {} if report is None else report.as_json()
-        click.echo(json.dumps({"outcome": "failed", **loaded, **about}))
+        echo_failure(type(error).__name__, describe(error), code, **loaded)
     elif report is not None:
         click.echo(str(report))
         click.secho(_failed_tables(report), fg="red", err=True)

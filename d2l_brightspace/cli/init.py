@@ -29,6 +29,8 @@ class Scheme:
     for_whom: str
     asked: Mapping[str, str]
     """What is asked for, by the name of the setting."""
+    foreign: tuple[str, ...]
+    """Settings of other schemes, one of which would make two."""
     has_private_key: bool = False
     names_scopes: bool = False
     """Whether the settings have to name the scopes."""
@@ -42,6 +44,7 @@ SCHEMES = {
         "Service user",
         "scheduled loads; no person, no token to keep",
         {"client_id": "Client id of the app", "key_id": "Key id (kid) in its JWKS"},
+        ("client_secret", "token", "app_key"),
         has_private_key=True,
         names_scopes=True,
     ),
@@ -49,15 +52,20 @@ SCHEMES = {
         "Refresh token",
         "a person gives consent once, in the browser",
         {"client_id": "Client id of the app", "client_secret": "Client secret"},
+        ("private_key", "token", "app_key"),
         login=(),
     ),
     "bearer": Scheme(
-        "Bearer", "trying out, with a token that you already hold", {"token": "Access token"}
+        "Bearer",
+        "trying out, with a token that you already hold",
+        {"token": "Access token"},
+        ("client_secret", "private_key", "app_key"),
     ),
     "id-key": Scheme(
         "ID-Key",
         "old apps without OAuth2 only (deprecated by D2L)",
         {"app_id": "Application id", "app_key": "Application key"},
+        ("client_secret", "private_key", "token"),
         login=("--id-key",),
     ),
 }
@@ -103,10 +111,12 @@ def init(
     from d2l_brightspace.dlt_compat.settings import reload_settings
     from d2l_brightspace.scopes import needed_scopes
 
+    from .credential_settings import CredentialSettings
     from .settings_file import write_settings
 
     address = _host(host)
     chosen = SCHEMES[scheme or _ask_scheme()]
+    CredentialSettings({}, yes=yes).must_not_hold(*chosen.foreign)
     names = tables or _ask_tables()
     jobs = _ask_jobs(data_sets)
     scopes = " ".join(needed_scopes([*names, *jobs]))
@@ -227,13 +237,19 @@ def _private_key(file: Path | None) -> str:
             return ""
         file = Path(answer).expanduser()
     try:
-        return file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise ConfigurationError(
             f"The private key {file} cannot be read ({reason}). Give the path of a PEM file, such "
             "as --private-key-file keys/private.pem."
         ) from None
+    if "PRIVATE KEY-----" not in text:
+        raise ConfigurationError(
+            f"{file} holds no private key. Give the path of a PEM file that has a line "
+            "'-----BEGIN PRIVATE KEY-----', such as --private-key-file keys/private.pem."
+        )
+    return text
 
 
 def _endpoints(host: str, scheme: Scheme) -> dict[str, str]:

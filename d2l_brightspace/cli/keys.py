@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .errors import reports_errors
+from .git_rules import warn_of_commit
 from .parameter_types import FILE
 from .whole_sentences import WholeSentences
 
@@ -165,6 +166,7 @@ def _finish(known: KeySet, jwks: Path) -> None:
 
 def _say_made(pair: KeyPair, file: Path) -> None:
     click.secho(f"Private key: {file}, which only you can read. Give it to nobody.", fg="green")
+    warn_of_commit(file)
     click.echo(f"Key id:      {pair.key_id}")
 
 

@@ -16,7 +16,7 @@ from .load import load_command
 from .login import login
 from .scopes import scopes
 from .status import status
-from .whole_sentences import WholeSentences
+from .usage_errors import UsageErrorsAsJson
 
 _EXAMPLES = """\b
 Examples:
@@ -29,7 +29,9 @@ Examples:
 
 
 @click.group(
-    cls=WholeSentences, epilog=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=UsageErrorsAsJson,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="d2l-brightspace")
 def main() -> None:

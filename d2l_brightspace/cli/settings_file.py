@@ -16,10 +16,13 @@ from d2l_brightspace.client.errors import ConfigurationError
 from d2l_brightspace.printable import printable
 from d2l_brightspace.private_files import PRIVATE, replace_file, why_others_may_change
 
+from .git_rules import keep_out_of_git
+
 Section = tuple[str, ...]
 """Parts of the name of a TOML table: `("sources", "d2l_brightspace_source", "credentials")`."""
 
 _READABLE = 0o644
+_SECRETS = "secrets.toml"
 _SHOWN_CREDENTIALS = frozenset(
     {
         "app_id",
@@ -180,13 +183,15 @@ def _check_owner(given: Path, file: Path) -> None:
 def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if file.name.endswith(_SECRETS):
+            keep_out_of_git(file)
         replace_file(file, text, _mode(file))
     except OSError as error:
         raise _unusable(file, "written", error) from None
 
 
 def _mode(file: Path) -> int:
-    if file.name.endswith("secrets.toml"):
+    if file.name.endswith(_SECRETS):
         return PRIVATE
     try:
         return stat.S_IMODE(file.stat().st_mode)

@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import click
 
+from .git_rules import warn_of_commit
+
 _ROUTE = "lp/(version)/auth/soaptoken"
 
 
@@ -46,3 +48,4 @@ def keep_soap_token(purpose: str, output: Path) -> None:
             "and that this user may write to, by --output."
         ) from None
     click.echo(f"Brightspace's answer with the token is in {output}, which only you can read.")
+    warn_of_commit(output)

@@ -57,7 +57,7 @@ def status(
     is_stale = any(table.is_stale(now, limit) for one in found for table in one.tables)
     if as_json:
         described = [_as_json(one, now, limit) for one in found]
-        click.echo(json.dumps({"stale": is_stale, "datasets": described}, indent=2))
+        click.echo(json.dumps({"stale": is_stale or not found, "datasets": described}, indent=2))
     elif not found:
         names = " or ".join(wanted.values())
         click.echo(

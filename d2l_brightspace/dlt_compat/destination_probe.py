@@ -48,7 +48,7 @@ def probe(destination: Any, pipeline_name: str) -> Probe:
         pipeline_name: Of the pipeline that loads; some destinations take their file's name from it.
     """
     try:
-        with _temporary_pipeline(destination, pipeline_name) as pipeline:
+        with temporary_pipeline(destination, pipeline_name) as pipeline:
             return _probe(pipeline)
     except ConfigFieldMissingException as error:
         missing = f"settings are missing: {', '.join(error.fields)}"
@@ -62,7 +62,7 @@ def _name(destination: Any) -> str:
 
 
 @contextmanager
-def _temporary_pipeline(destination: Any, name: str) -> Iterator[dlt.Pipeline]:
+def temporary_pipeline(destination: Any, name: str) -> Iterator[dlt.Pipeline]:
     """A pipeline without a trace: the one that was active before is active after."""
     folder = tempfile.mkdtemp(prefix="d2l-brightspace-")
     context = Container()[PipelineContext]
@@ -117,21 +117,26 @@ def _probe_folder(kind: str, file: Path) -> Probe:
 
 
 def _words(error: Exception) -> str:
-    """Why it failed, by known phrases: the words of drivers may hold addresses and log-ins."""
     chain = list(messages.causes(error))
-    for cause in chain:
+    return reason(error) or f"it cannot be written ({type(chain[-1]).__name__})"
+
+
+def reason(error: BaseException) -> str | None:
+    """Why it failed, by known phrases: the words of drivers may hold addresses and log-ins."""
+    for cause in messages.causes(error):
         if isinstance(cause, MissingDependencyException):
             return f"a package is missing: pip install {' '.join(cause.dependencies)}"
         text = str(cause).lower()
         for phrase, meaning in _PHRASES.items():
             if phrase in text:
                 return meaning
-    return f"it cannot be written ({type(chain[-1]).__name__})"
+    return None
 
 
 _PHRASES = {
     "could not set lock on file": "another process has the file open, and DuckDB lets one write",
     "not a valid duckdb database": "the file is no DuckDB database",
+    "is a directory": "a folder is where the database file should be",
     "connection refused": "the connection was refused",
     "could not translate host name": "there is no host of that name",
     "name or service not known": "there is no host of that name",

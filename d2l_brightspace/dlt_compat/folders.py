@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 import dlt
 from dlt.common.pipeline import get_dlt_pipelines_dir
 from dlt.destinations import duckdb as duckdb_destination
+
+from .addresses import file_of
+from .destination_probe import temporary_pipeline
 
 
 def default_pipelines_dir() -> Path:
@@ -60,3 +64,35 @@ def database_file(pipeline: dlt.Pipeline) -> Path | None:
     with pipeline.destination_client() as client:
         credentials: Any = client.config.credentials
         return Path(str(credentials.database))
+
+
+def database_elsewhere(pipeline: dlt.Pipeline) -> tuple[Path, Path] | None:
+    """The DuckDB file that a pipeline goes on with, and the one that it would begin with here.
+
+    Relies on dlt keeping the folder where a pipeline was begun as `initial_cwd`, and placing a file
+    that is not named by its whole path there for good, wherever it is run from later; and on a
+    destination keeping the places of the pipeline that had it first in its `config_params`.
+
+    Returns:
+        None where they are one, and for other destinations.
+    """
+    here = Path(dlt.current.run_context().local_dir).absolute()
+    begun = Path(str(pipeline.get_local_state_val("initial_cwd")))
+    if begun == here or not isinstance(pipeline.destination, duckdb_destination):
+        return None
+    found = file_of(pipeline.sql_client())
+    with temporary_pipeline(_unbound(pipeline.destination), pipeline.pipeline_name) as fresh:
+        wanted = file_of(fresh.sql_client())
+    return None if found is None or wanted is None or found == wanted else (found, wanted)
+
+
+def _unbound(destination: Any) -> Any:
+    """A destination as it was before a pipeline had it."""
+    one = copy.copy(destination)
+    one.config_params = {
+        name: value for name, value in destination.config_params.items() if name not in _PLACES
+    }
+    return one
+
+
+_PLACES = {"local_dir", "pipeline_name", "pipeline_working_dir", "legacy_db_path"}

@@ -9,24 +9,29 @@ import dlt
 from d2l_brightspace.dlt_compat import telemetry
 
 from .warehouse import named_destination
-from .working_folder import check_default_folders
+from .working_folder import check_database_is_here, check_default_folders
 
 
-def command_pipeline(name: str, *, destination: Any, dataset_name: str) -> dlt.Pipeline:
+def command_pipeline(name: str, *, destination: Any, dataset_name: str | None) -> dlt.Pipeline:
     """Make the pipeline of a command, in a process that is the command's own.
 
     Args:
         name: Name of the pipeline.
         destination: Name of a destination, as in `named_destination`; or a destination of dlt.
-        dataset_name: Name of the dataset.
+        dataset_name: Name of the dataset; None where nothing is loaded.
 
     Raises:
-        ConfigurationError: If the working folder cannot be written, or there is no such
-            destination.
+        ConfigurationError: If the working folder cannot be written, there is no such destination,
+            or the pipeline was begun in another folder, whose DuckDB file it would go on with.
     """
     check_default_folders()
     telemetry.off_unless_wanted()
     if isinstance(destination, str):
         destination = named_destination(destination)
-    pipeline: dlt.Pipeline = dlt.pipeline(name, destination=destination, dataset_name=dataset_name)
+    pipeline: dlt.Pipeline = dlt.pipeline(
+        name,
+        destination=destination,
+        dataset_name=dataset_name,  # type: ignore[arg-type]  # None is what dlt has by default
+    )
+    check_database_is_here(pipeline)
     return pipeline

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from d2l_brightspace.client.errors import BrightspaceError
-from d2l_brightspace.dlt_compat import messages
+from d2l_brightspace.dlt_compat import destination_probe, messages
 from d2l_brightspace.printable import printable
 
 
@@ -50,7 +50,7 @@ def _plain(failure: BaseException) -> BaseException:
         if isinstance(cause, messages.DataValidationError):
             return _broken_contract(cause)
     if any(isinstance(cause, messages.OUT_OF_REACH) for cause in chain):
-        return _out_of_reach(chain[-1])
+        return _out_of_reach(failure, chain[-1])
     if isinstance(failure, messages.PipelineStepFailed):
         _replace_advice(failure)
     return failure
@@ -66,9 +66,10 @@ def _broken_contract(cause: messages.DataValidationError) -> DestinationRefused:
     )
 
 
-def _out_of_reach(cause: BaseException) -> DestinationRefused:
+def _out_of_reach(failure: BaseException, cause: BaseException) -> DestinationRefused:
+    why = destination_probe.reason(failure) or type(cause).__name__
     return DestinationRefused(
-        f"The destination cannot be reached ({type(cause).__name__}). Look whether it is running "
+        f"The destination cannot be reached ({why}). Look whether it is running "
         "and whether its credentials, under [destination] in .dlt/secrets.toml, are right. What "
         "was extracted is not lost: the next run loads it."
     )

@@ -52,6 +52,28 @@ def check_folders(pipeline: dlt.Pipeline) -> None:
             raise _stand_in(folder)
 
 
+def check_database_is_here(pipeline: dlt.Pipeline) -> None:
+    """Refuse to load into the DuckDB file of another folder, with other settings perhaps.
+
+    A user's pipelines of one name are one pipeline, which goes on where it was begun: the rows of a
+    second tenant would land among those of the first, and be read from where the first had got to.
+
+    Raises:
+        ConfigurationError: If the pipeline was begun in another folder, and its file is there.
+    """
+    elsewhere = folders.database_elsewhere(pipeline)
+    if elsewhere is None:
+        return
+    found, wanted = elsewhere
+    raise ConfigurationError(
+        f"The pipeline {pipeline.pipeline_name} was begun in another folder, and goes on with the "
+        f"file there: {found}, not {wanted}. Nothing was requested. Run this in that folder; or, "
+        "for a load of its own, set DLT_DATA_DIR to a folder for this one, such as "
+        f"{wanted.parent / '.dlt' / 'state'}; or, if that folder is gone or was moved, delete "
+        f"{pipeline.working_dir} (the destination keeps the state, too)."
+    )
+
+
 @contextmanager
 def private_folder(pipeline: dlt.Pipeline) -> Iterator[None]:
     """Let nobody but its owner into the working folder, and leave only files that are theirs alone.

@@ -83,10 +83,11 @@ def test_dlts_own_display_is_noticed(make_pipeline: Any) -> None:
     assert collectors.shows_progress(make_pipeline(progress=own))
 
 
+@pytest.mark.filterwarnings("ignore:psutil dependency is not installed")
 def test_dlts_setting_for_a_display_is_noticed(
     make_pipeline: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PROGRESS", "tqdm")
+    monkeypatch.setenv("PROGRESS", "log")
     assert collectors.shows_progress(make_pipeline())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Literal
 
@@ -28,5 +29,7 @@ def command_progress(log_format: LogFormat = "auto") -> ProgressDisplay:
 
         return Terminal()
     lines = PlainLines()
-    lines.line("starting")
+    # a log that takes no line is no reason not to load
+    with contextlib.suppress(OSError):
+        lines.line("starting")
     return lines
