@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .errors import reports_errors
+from .parameter_types import NAMES
 
 _EXAMPLES = """\b
 Examples:
@@ -27,7 +28,9 @@ def scopes(names: tuple[str, ...], *, explain: bool) -> None:
     """
     from d2l_brightspace.scopes import needed_scopes
 
-    needs = needed_scopes(names or None)
+    # separated by commas as well, which is how --tables has them
+    wanted = [name for some in names for name in NAMES.convert(some, None, None)]
+    needs = needed_scopes(wanted or None)
     if not explain:
         click.echo(" ".join(needs))
         return

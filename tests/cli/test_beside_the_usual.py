@@ -164,3 +164,10 @@ def test_a_file_that_is_no_database_is_called_so_by_a_load(
     file.unlink()
     file.mkdir()
     assert "(a folder is where the database file should be)" in command("load").stderr
+
+
+def test_scopes_are_asked_for_as_tables_are_named_elsewhere(command: Command) -> None:
+    several = command("scopes", "users,quizzes", "data-sets")
+    assert several.exit_code == 0, several.stderr
+    assert several.stdout == command("scopes", "users", "quizzes", "data-sets").stdout
+    assert command("scopes", "").exit_code == 2
