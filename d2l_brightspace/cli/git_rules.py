@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-_RULE = "*secrets.toml\n"
+_RULES = ("*secrets.toml", "pipelines/")
+"""Beside the secrets, where rows may wait for their load."""
 _WOULD_BE_COMMITTED = 1
 
 
@@ -26,10 +27,11 @@ def keep_out_of_git(file: Path) -> None:
     if not _would_be_committed(file):
         return
     known = rules.read_text(encoding="utf-8") if rules.exists() else ""
-    if _RULE.strip() not in known.splitlines():  # it is, and git has the file for all that
-        rules.write_text(
-            known + ("" if known[-1:] in ("", "\n") else "\n") + _RULE, encoding="utf-8"
-        )
+    # a rule may be there, and git has the file for all that
+    missing = [f"{rule}\n" for rule in _RULES if rule not in known.splitlines()]
+    if missing:
+        before = known if known[-1:] in ("", "\n") else f"{known}\n"
+        rules.write_text(before + "".join(missing), encoding="utf-8")
 
 
 def warn_of_commit(file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -266,10 +267,19 @@ def _endpoints(host: str, scheme: Scheme) -> dict[str, str]:
 def _public(host: str, names: Sequence[str]) -> dict[Section, dict[str, Any]]:
     import dlt
 
-    settings: dict[Section, dict[str, Any]] = {_SECTION: {"host": host, "tables": list(names)}}
+    settings: dict[Section, dict[str, Any]] = {}
+    if not (_is_workspace() or dlt.config.get("pipelines_dir")):
+        # dlt's own is the user's: the pipelines of all folders would be one
+        settings[()] = {"pipelines_dir": f"{_FOLDER}/pipelines"}
+    settings[_SECTION] = {"host": host, "tables": list(names)}
     if not dlt.config.get("destination.warehouse.destination_type"):
         settings[("destination", "warehouse")] = {"destination_type": "duckdb"}
     return settings
+
+
+def _is_workspace() -> bool:
+    """Whether the working folders of pipelines have a place of their own already."""
+    return bool(os.environ.get("DLT_DATA_DIR")) or (_FOLDER / ".workspace").exists()
 
 
 def _confirm(file: Path, news: Sequence[Change], *, yes: bool) -> bool:
@@ -286,7 +296,7 @@ def _keep_out_of_git() -> None:
     ignored = _FOLDER / ".gitignore"
     if not _FOLDER.exists():
         _FOLDER.mkdir(mode=0o700)
-        ignored.write_text("*secrets.toml\n", encoding="utf-8")
+        ignored.write_text("*secrets.toml\npipelines/\n", encoding="utf-8")
 
 
 def _finish(context: click.Context, scheme: Scheme, *, yes: bool) -> None:

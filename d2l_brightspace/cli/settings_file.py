@@ -107,7 +107,7 @@ def lines(changes: Sequence[Change]) -> Iterator[str]:
     """What will be written, as lines of TOML with every secret masked."""
     section: Section = ()
     for one in changes:
-        if one.section != section:
+        if one.section and one.section != section:
             section = one.section
             yield f"[{'.'.join(section)}]"
         yield str(one)

@@ -86,6 +86,15 @@ def database_elsewhere(pipeline: dlt.Pipeline) -> tuple[Path, Path] | None:
     return None if found is None or wanted is None or found == wanted else (found, wanted)
 
 
+def begin_here(pipeline: dlt.Pipeline) -> None:
+    """Have a pipeline place its files in this folder from now on; it has to be made again.
+
+    Relies on `initial_cwd`, as `database_elsewhere` does.
+    """
+    here = Path(dlt.current.run_context().local_dir).absolute()
+    pipeline.set_local_state_val("initial_cwd", str(here))
+
+
 def _unbound(destination: Any) -> Any:
     """A destination as it was before a pipeline had it."""
     one = copy.copy(destination)

@@ -9,7 +9,7 @@ import dlt
 from d2l_brightspace.dlt_compat import telemetry
 
 from .warehouse import named_destination
-from .working_folder import check_database_is_here, check_default_folders
+from .working_folder import begins_here, check_default_folders
 
 
 def command_pipeline(name: str, *, destination: Any, dataset_name: str | None) -> dlt.Pipeline:
@@ -26,6 +26,11 @@ def command_pipeline(name: str, *, destination: Any, dataset_name: str | None) -
     """
     check_default_folders()
     telemetry.off_unless_wanted()
+    pipeline = _pipeline(name, destination, dataset_name)
+    return _pipeline(name, destination, dataset_name) if begins_here(pipeline) else pipeline
+
+
+def _pipeline(name: str, destination: Any, dataset_name: str | None) -> dlt.Pipeline:
     if isinstance(destination, str):
         destination = named_destination(destination)
     pipeline: dlt.Pipeline = dlt.pipeline(
@@ -33,5 +38,4 @@ def command_pipeline(name: str, *, destination: Any, dataset_name: str | None) -
         destination=destination,
         dataset_name=dataset_name,  # type: ignore[arg-type]  # None is what dlt has by default
     )
-    check_database_is_here(pipeline)
     return pipeline

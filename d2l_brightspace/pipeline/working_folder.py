@@ -52,25 +52,33 @@ def check_folders(pipeline: dlt.Pipeline) -> None:
             raise _stand_in(folder)
 
 
-def check_database_is_here(pipeline: dlt.Pipeline) -> None:
-    """Refuse to load into the DuckDB file of another folder, with other settings perhaps.
+def begins_here(pipeline: dlt.Pipeline) -> bool:
+    """Let a pipeline go on in this folder whose DuckDB file in another one is gone; False if not.
 
     A user's pipelines of one name are one pipeline, which goes on where it was begun: the rows of a
     second tenant would land among those of the first, and be read from where the first had got to.
+    Where nothing is left there, as when the folder was moved or deleted, nobody misses it.
+
+    Returns:
+        Whether the pipeline has to be made again, because it was begun elsewhere until now.
 
     Raises:
-        ConfigurationError: If the pipeline was begun in another folder, and its file is there.
+        ConfigurationError: If the pipeline was begun in another folder, and its file is there, or
+            rows that wait to be loaded into it.
     """
     elsewhere = folders.database_elsewhere(pipeline)
     if elsewhere is None:
-        return
+        return False
     found, wanted = elsewhere
+    if not found.exists() and not pipeline.has_pending_data:
+        folders.begin_here(pipeline)
+        return True
     raise ConfigurationError(
         f"The pipeline {pipeline.pipeline_name} was begun in another folder, and goes on with the "
         f"file there: {found}, not {wanted}. Nothing was requested. Run this in that folder; or, "
-        "for a load of its own, set DLT_DATA_DIR to a folder for this one, such as "
-        f"{wanted.parent / '.dlt' / 'state'}; or, if that folder is gone or was moved, delete "
-        f"{pipeline.working_dir} (the destination keeps the state, too)."
+        "for a load of its own here, let its working folder be here as well: put the line "
+        'pipelines_dir = ".dlt/pipelines" at the beginning of .dlt/config.toml, as '
+        "`d2l-brightspace init` does."
     )
 
 

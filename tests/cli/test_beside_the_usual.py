@@ -115,7 +115,8 @@ def test_secrets_are_kept_out_of_a_repository(tmp_path: Path, rule: str) -> None
         secrets.touch()
     seen = subprocess.run([*git, "add", "--dry-run", "."], check=True, capture_output=True)
     assert b"secrets.toml" not in seen.stdout
-    assert (secrets.parent / ".gitignore").read_text().split() == [*rule.split(), "*secrets.toml"]
+    rules = (secrets.parent / ".gitignore").read_text().split()
+    assert rules == [*rule.split(), "*secrets.toml", "pipelines/"]
 
 
 def test_a_rule_of_the_project_is_enough(tmp_path: Path) -> None:

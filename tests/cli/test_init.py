@@ -41,7 +41,7 @@ def test_a_service_user_is_set_up_and_checked(
     public = (project / ".dlt" / "config.toml").read_text()
     assert f'{SECTION}\nhost = "{sandbox.url}"\ntables = ["users", "versions"]\n' in public
     assert '[destination.warehouse]\ndestination_type = "duckdb"' in public
-    assert (project / ".dlt" / ".gitignore").read_text() == "*secrets.toml\n"
+    assert (project / ".dlt" / ".gitignore").read_text() == "*secrets.toml\npipelines/\n"
 
 
 def test_it_asks_again_where_an_answer_cannot_be_right(
@@ -109,8 +109,14 @@ def test_a_host_that_is_given_and_wrong_ends_it(command: Command, project: Path)
     [("refresh-token", "d2l-brightspace login`"), ("id-key", "d2l-brightspace login --id-key`")],
 )
 def test_who_has_still_to_log_in_is_told_how(
-    command: Command, project: Path, sandbox: Sandbox, scheme: str, option: str
+    command: Command,
+    project: Path,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+    option: str,
 ) -> None:
+    monkeypatch.delenv("DLT_DATA_DIR")
     options = ("--host", sandbox.url, "--scheme", scheme, "--tables", "core", "--data-sets")
     done = command("init", *options, "--yes", input=answers("an-id", "a-secret-of-mine"))
     assert done.exit_code == 0, done.output
@@ -119,6 +125,9 @@ def test_who_has_still_to_log_in_is_told_how(
     assert "a-secret-of-mine" in written
     assert ("datasets:bds:read" in written) is (scheme == "refresh-token")
     assert "a-secret-of-mine" not in done.output
+    # the pipelines of another folder are others
+    public = (project / ".dlt" / "config.toml").read_text()
+    assert public.startswith('pipelines_dir = ".dlt/pipelines"\n')
 
 
 def test_a_key_that_cannot_be_read_is_named(
