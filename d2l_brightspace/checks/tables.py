@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, NotFound, PermissionDenied
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, Endpoint, ancestors
+from d2l_brightspace.extract.list_requests import Keys
 from d2l_brightspace.extract.parents import CourseOfferings
-from d2l_brightspace.extract.sampling import Keys, Sampler
+from d2l_brightspace.extract.sampling import Sampler
 from d2l_brightspace.scopes import is_covered
 
 from .findings import Finding, problem

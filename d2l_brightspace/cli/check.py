@@ -88,7 +88,7 @@ def _print(found: Findings) -> None:
         _print_table(found)
     else:
         _print_lines(found)
-    click.echo(_verdict(found))
+    click.echo(_summary(found))
 
 
 def _print_lines(found: Findings) -> None:
@@ -132,7 +132,7 @@ def _texts(finding: Finding) -> list[str]:
     return [text for text in (printable(finding.detail, _SHOWN_DETAIL), scope) if text]
 
 
-def _verdict(found: Findings) -> str:
+def _summary(found: Findings) -> str:
     bad = [printable(one.name) for one in found.found if not one.ok]
     if found.exit_code == 0:
         return "All that was chosen can be loaded."

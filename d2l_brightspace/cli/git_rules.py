@@ -23,15 +23,23 @@ def keep_out_of_git(file: Path) -> None:
     Raises:
         OSError: If the rule cannot be written.
     """
-    rules = file.parent / ".gitignore"
-    if not _would_be_committed(file):
-        return
-    known = rules.read_text(encoding="utf-8") if rules.exists() else ""
+    if _would_be_committed(file):
+        add_rules(file.parent)
+
+
+def add_rules(folder: Path) -> None:
+    """Let git ignore what must not be committed of a folder `.dlt`, now or in a later repository.
+
+    Raises:
+        OSError: If the rules cannot be written.
+    """
+    file = folder / ".gitignore"
+    known = file.read_text(encoding="utf-8") if file.exists() else ""
     # a rule may be there, and git has the file for all that
     missing = [f"{rule}\n" for rule in _RULES if rule not in known.splitlines()]
     if missing:
         before = known if known[-1:] in ("", "\n") else f"{known}\n"
-        rules.write_text(before + "".join(missing), encoding="utf-8")
+        file.write_text(before + "".join(missing), encoding="utf-8")
 
 
 def warn_of_commit(file: Path) -> None:

@@ -113,6 +113,7 @@ def init(
     from d2l_brightspace.scopes import needed_scopes
 
     from .credential_settings import CredentialSettings
+    from .git_rules import add_rules
     from .settings_file import write_settings
 
     address = _host(host)
@@ -131,7 +132,9 @@ def init(
         _FOLDER / "config.toml": _public(address, names),
         _FOLDER / "secrets.toml": {(*_SECTION, "credentials"): credentials},
     }
-    _keep_out_of_git()
+    if not _FOLDER.exists():
+        _FOLDER.mkdir(mode=0o700)
+        add_rules(_FOLDER)
     written = [
         write_settings(path, settings, lambda file, news: _confirm(file, news, yes=yes))
         for path, settings in files.items()
@@ -268,7 +271,7 @@ def _public(host: str, names: Sequence[str]) -> dict[Section, dict[str, Any]]:
     import dlt
 
     settings: dict[Section, dict[str, Any]] = {}
-    if not (_is_workspace() or dlt.config.get("pipelines_dir")):
+    if not (_has_working_folders() or dlt.config.get("pipelines_dir")):
         # dlt's own is the user's: the pipelines of all folders would be one
         settings[()] = {"pipelines_dir": f"{_FOLDER}/pipelines"}
     settings[_SECTION] = {"host": host, "tables": list(names)}
@@ -277,8 +280,8 @@ def _public(host: str, names: Sequence[str]) -> dict[Section, dict[str, Any]]:
     return settings
 
 
-def _is_workspace() -> bool:
-    """Whether the working folders of pipelines have a place of their own already."""
+def _has_working_folders() -> bool:
+    """Whether pipelines of this folder have working folders of their own already."""
     return bool(os.environ.get("DLT_DATA_DIR")) or (_FOLDER / ".workspace").exists()
 
 
@@ -289,14 +292,6 @@ def _confirm(file: Path, news: Sequence[Change], *, yes: bool) -> bool:
     for line in lines(news):
         click.echo(f"  {line}")
     return yes or click.confirm("Write this?", default=True)
-
-
-def _keep_out_of_git() -> None:
-    """Let git ignore the secrets in a folder that has no such rule; nobody commits them then."""
-    ignored = _FOLDER / ".gitignore"
-    if not _FOLDER.exists():
-        _FOLDER.mkdir(mode=0o700)
-        ignored.write_text("*secrets.toml\npipelines/\n", encoding="utf-8")
 
 
 def _finish(context: click.Context, scheme: Scheme, *, yes: bool) -> None:

@@ -31,7 +31,8 @@ class _Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gener
         try:
             return [self._one.convert(word, param, ctx) for word in words]
         except click.BadParameter:
-            self.fail(f"{printable(value, 60)!r} is no such list. Example: {self._example}")
+            text = f"{printable(value, 60)!r} is no such list. Example: {self._example}"
+            self.fail(text, param, ctx)
 
 
 NAMES = _Listed(click.STRING, "core,quiz_attempts")

@@ -8,6 +8,7 @@ from typing import Any
 
 import tomlkit
 from dlt.common.configuration.container import Container
+from dlt.common.configuration.exceptions import ConfigProviderException
 from dlt.common.configuration.providers.doc import BaseDocProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
@@ -19,6 +20,8 @@ _SHORTEST = 6
 def secret_values() -> set[str]:
     """Every text in `secrets.toml` and like places, and in variables that are named like secrets.
 
+    Files that dlt cannot read have given nobody a secret, so that they are passed over.
+
     Relies on a provider that keeps secrets in a document giving it by `to_toml`.
     """
     found = {
@@ -26,10 +29,17 @@ def secret_values() -> set[str]:
         for name, value in os.environ.items()
         if any(word in name.upper() for word in _SECRET_NAMES)
     }
-    for provider in Container()[PluggableRunContext].providers.providers:
+    for provider in _providers():
         if isinstance(provider, BaseDocProvider) and provider.supports_secrets:
             found.update(_texts(tomlkit.parse(provider.to_toml()).unwrap()))
     return {text for text in found if len(text) >= _SHORTEST}
+
+
+def _providers() -> list[Any]:
+    try:
+        return list(Container()[PluggableRunContext].providers.providers)
+    except ConfigProviderException:
+        return []
 
 
 def _texts(node: Any) -> Iterator[str]:

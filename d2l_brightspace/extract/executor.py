@@ -26,7 +26,7 @@ from d2l_brightspace.client.errors import (
     Unreachable,
 )
 from d2l_brightspace.client.paging.list_reader import ListReader
-from d2l_brightspace.client.paging.pages import Page, value_of
+from d2l_brightspace.client.paging.pages import Page
 from d2l_brightspace.client.paging.time_windows import TimeWindow
 from d2l_brightspace.client.routes import Route
 from d2l_brightspace.client.session import BrightspaceSession
@@ -34,13 +34,13 @@ from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpo
 from d2l_brightspace.timestamps import utc_milliseconds
 
 from .arrow import Part, Rows, Tabulator, UnexpectedValue
-from .field_tree import NESTING, UNDECLARED
+from .field_tree import UNDECLARED
+from .list_requests import Keys, context_of, key_of, route_of
 from .parents import CourseOfferings, FoundCourses
 from .progress import CourseProgress, TableProgress, current_progress
 from .typed_rows import TypedRows
 from .units import Unit
 
-Keys = Mapping[str, Any]
 _BATCH_ROWS = 50_000
 """Rows that leave together: each table handed to dlt costs it some milliseconds."""
 _BATCH_BLOCKS = 7_500
@@ -268,7 +268,7 @@ class Run:
         self.start()
         while True:
             with self._lock:
-                self._news.wait_for(self._has_news, timeout=_PATIENCE_SECONDS)
+                self._news.wait_for(self._has_news, timeout=_LONGEST_WAIT_SECONDS)
                 if self._fatal is not None:
                     raise self._fatal
                 if self._is_ready(node):
@@ -313,7 +313,7 @@ class Run:
             types = {name: str(hint["data_type"]) for name, hint in endpoint.columns.items()}
             types.pop(ORG_UNIT_ID, None)
             typed = TypedRows(types, endpoint.dropped, single=endpoint.paging == "object")
-            node = Node(endpoint.name, endpoint, _route(endpoint, typed), typed=typed)
+            node = Node(endpoint.name, endpoint, route_of(endpoint, typed.parse), typed=typed)
             self._nodes[endpoint.name] = node
         return node
 
@@ -337,7 +337,7 @@ class Run:
         params: Mapping[str, str] | None = None,
     ) -> _List:
         endpoint, route = cast("Endpoint", node.endpoint), cast("Route", node.route)
-        context = _context(endpoint, keys)
+        context = context_of(endpoint, keys)
         path = endpoint.url(keys, node.demand.params if params is None else params)
         since = endpoint.since
         window = TimeWindow(since.field) if since and since.until and since.field else None
@@ -580,7 +580,7 @@ class Run:
         }
         found: list[Keys] = []
         for row in page.rows:
-            keys = {column: _key(row, column) for column in sorted(columns)}
+            keys = {column: key_of(row, column) for column in sorted(columns)}
             mark = tuple(keys.values())
             if None in mark:
                 self._skip_below(task, _no_key(task, sorted(columns)))
@@ -720,18 +720,6 @@ def undeclared_fields(rows: Rows) -> list[str]:
     ]
 
 
-def _route(endpoint: Endpoint, typed: TypedRows) -> Route:
-    return Route(
-        endpoint.route,
-        endpoint.paging,
-        endpoint.scope,
-        anonymous=endpoint.scope is None,
-        bookmark_field=endpoint.bookmark_field,
-        page_rows=endpoint.page_size.rows if endpoint.page_size else None,
-        parse=typed.parse,
-    )
-
-
 def _is_wanted(child: Node, units: Mapping[Node, Unit]) -> bool:
     """Whether its lists are wanted: for new units, or for one that was begun."""
     return child.is_needed() or any(one in units for one in (child, *child.descendants))
@@ -743,27 +731,9 @@ def _below(node: Node) -> Iterator[Node]:
         yield from _below(child)
 
 
-def _context(endpoint: Endpoint, keys: Keys) -> RequestContext:
-    org_unit_id = keys.get(ORG_UNIT_ID)
-    below = ", ".join(f"{name}={value}" for name, value in keys.items() if name != ORG_UNIT_ID)
-    return RequestContext(
-        endpoint.route,
-        org_unit_id if isinstance(org_unit_id, int) else None,
-        parent_key=below or None,
-    )
-
-
 def _own_keys(task: _List) -> Keys:
     """The keys that are one for all rows of a list."""
     return {} if len(task.org_unit_ids) > 1 else task.keys
-
-
-def _key(row: Any, column: str) -> Any:
-    for name in column.split(NESTING):
-        row = value_of(row, name) if row is not None else None
-    if isinstance(row, str):
-        return int(row) if row.isdecimal() else row or None
-    return row if isinstance(row, int) and not isinstance(row, bool) else None
 
 
 def _no_key(task: _List, columns: Sequence[str]) -> ProtocolError:
@@ -774,6 +744,6 @@ def _no_key(task: _List, columns: Sequence[str]) -> ProtocolError:
     )
 
 
-_PATIENCE_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 1.0
 _JOIN_SECONDS = 5.0
 """How long all threads together are waited for in the end."""

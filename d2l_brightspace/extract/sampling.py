@@ -11,15 +11,13 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 from typing import Any
 
-from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError, RequestContext
-from d2l_brightspace.client.paging.pages import value_of
-from d2l_brightspace.client.routes import Route
+from d2l_brightspace.client.errors import SKIPPABLE, BrightspaceError
 from d2l_brightspace.client.session import BrightspaceSession
 from d2l_brightspace.endpoints.model import COURSE_OFFERINGS, ORG_UNIT_ID, Endpoint
 from d2l_brightspace.timestamps import utc_milliseconds
 
-Keys = Mapping[str, Any]
-_NESTING = "__"
+from .list_requests import Keys, context_of, key_of, route_of
+
 _ROWS_TRIED = 2
 """Rows of one list whose own lists are looked at."""
 
@@ -111,7 +109,7 @@ class Sampler:
 
     def _read(self, endpoint: Endpoint, keys: Keys) -> Sample:
         reader = self._session.list_reader(
-            endpoint.url(keys, _since(endpoint)), _route(endpoint), _context(endpoint, keys)
+            endpoint.url(keys, _since(endpoint)), route_of(endpoint), context_of(endpoint, keys)
         )
         columns = self._columns_below(endpoint)
         rows, pages, found = 0, 0, list[Keys]()
@@ -135,29 +133,7 @@ def _since(endpoint: Endpoint) -> dict[str, str | int]:
     return {endpoint.since.param: utc_milliseconds(an_hour_ago)}
 
 
-def _route(endpoint: Endpoint) -> Route:
-    return Route(
-        endpoint.route,
-        endpoint.paging,
-        endpoint.scope,
-        anonymous=endpoint.scope is None,
-        bookmark_field=endpoint.bookmark_field,
-        page_rows=endpoint.page_size.rows if endpoint.page_size else None,
-    )
-
-
-def _context(endpoint: Endpoint, keys: Keys) -> RequestContext:
-    below = ", ".join(f"{name}={value}" for name, value in keys.items() if name != ORG_UNIT_ID)
-    return RequestContext(endpoint.route, keys.get(ORG_UNIT_ID), parent_key=below or None)
-
-
 def _keys(row: Any, columns: set[str], above: Keys) -> Keys:
     """The keys of a row and of its parents, as far as it has them."""
-    own = {name: _value(row, name) for name in columns - above.keys()}
+    own = {name: key_of(row, name) for name in columns - above.keys()}
     return {**above, **{name: value for name, value in own.items() if value is not None}}
-
-
-def _value(row: Any, column: str) -> Any:
-    for name in column.split(_NESTING):
-        row = value_of(row, name) if row is not None else None
-    return row if isinstance(row, (int, str)) and not isinstance(row, bool) else None

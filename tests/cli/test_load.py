@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,24 @@ def test_an_unexpected_error_quotes_nothing_unless_asked_and_never_a_secret(
 )  # fmt: skip
 def test_what_is_a_secret_is_masked(text: str, shown: str) -> None:
     assert mask(text, {"hunter22"}) == shown
+
+
+def test_settings_that_cannot_be_read_leave_the_trace_readable(project: Path) -> None:
+    (project / ".dlt").mkdir()
+    (project / ".dlt" / "secrets.toml").write_text('x = "a-secret-of-mine\n')
+    program = "from d2l_brightspace.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "load", "--verbose"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "ConfigurationError: The settings in " in done.stderr
+    assert "Traceback" in done.stderr
+    assert "a-secret-of-mine" not in done.stderr
+    assert "masked_trace" not in done.stderr
 
 
 def test_an_interrupt_says_what_became_of_the_tables(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A host that was never reached: no patience with it, and advice on its setting.
+"""A host that was never reached: few attempts, and advice on its setting.
 
 Once a host has answered, whatever breaks may pass and is tried again as often as the settings say.
 Before that a wrong setting is by far more likely, and who typed it is waiting for the message.

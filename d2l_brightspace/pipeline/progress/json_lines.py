@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any, TextIO
+from typing import Any
 
 from d2l_brightspace.extract.progress import Snapshot, TableProgress
 
 from .display import RunEnd, RunPlan
-from .plain_lines import utc_now
+from .log_lines import LogLines
 
 
-class JsonLines:
+class JsonLines(LogLines):
     """Shows a run as JSON objects, one a line, each with `at` (UTC) and `event`.
 
     The events are `run_started`, `phase`, `progress`, `table_finished`, `table_failed`, `skipped`
     (how many by now, whenever there are more) and `run_finished`.
-
-    Args:
-        stream: Where to write; None for standard error.
-        interval_seconds: Time between two events `progress`.
-        now: The time.
     """
 
     yields_to_dlt = False
-
-    def __init__(
-        self,
-        stream: TextIO | None = None,
-        interval_seconds: float = 30.0,
-        now: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self.interval_seconds = interval_seconds
-        self._stream = stream
-        self._now = now
-        self._skipped = 0
+    _skipped = 0
 
     def event(self, event: str, **values: Any) -> None:
         """Write one event."""
-        stream = self._stream or sys.stderr
-        if stream is None:  # the command was started with it closed
-            return
-        at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        stream.write(json.dumps({"at": at, "event": event, **values}) + "\n")
-        stream.flush()
+        at = self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self.write(json.dumps({"at": at, "event": event, **values}))
 
     def begin(self, plan: RunPlan) -> None:
         """The event `run_started`."""

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from datetime import datetime, timezone
-from typing import TextIO
-
 from d2l_brightspace.extract.progress import Snapshot, TableProgress
 from d2l_brightspace.printable import printable
 
 from . import words
 from .display import RunEnd, RunPlan
+from .log_lines import LogLines
 
 
-def utc_now() -> datetime:
-    """The time that a line is stamped with."""
-    return datetime.now(timezone.utc)
-
-
-class PlainLines:
-    """Shows a run as lines with a UTC time stamp, each written out at once.
-
-    Args:
-        stream: Where to write; None for standard error.
-        interval_seconds: Time between two lines of one phase.
-        now: The time.
-    """
+class PlainLines(LogLines):
+    """Shows a run as lines with a UTC time stamp."""
 
     yields_to_dlt = True
-
-    def __init__(
-        self,
-        stream: TextIO | None = None,
-        interval_seconds: float = 30.0,
-        now: Callable[[], datetime] = utc_now,
-    ) -> None:
-        self.interval_seconds = interval_seconds
-        self._stream = stream
-        self._now = now
-        self._pace = words.Pace()
-        self._destination = ""
+    _destination = ""
+    _pace: words.Pace
 
     def line(self, text: str) -> None:
         """Write one line."""
-        stream = self._stream or sys.stderr
-        if stream is None:  # the command was started with it closed
-            return
-        stream.write(f"{self._now():%Y-%m-%dT%H:%M:%SZ} {text}\n")
-        stream.flush()
+        self.write(f"{self.now():%Y-%m-%dT%H:%M:%SZ} {text}")
 
     def begin(self, plan: RunPlan) -> None:
         """Say what will be read."""
